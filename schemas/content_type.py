@@ -1,0 +1,160 @@
+"""Content types of samples: which each modality accepts, and what a PCM payload's one says."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import lru_cache
+from types import MappingProxyType
+from typing import NamedTuple
+
+from schemas.sample import Modality
+
+_STILLS = frozenset({"image/jpeg", "image/png"})
+_JSON = frozenset({"application/json"})
+PCM = "audio/pcm"
+
+ACCEPTED: Mapping[Modality, frozenset[str]] = MappingProxyType(
+    {
+        Modality.VIDEO: _STILLS,
+        Modality.IMAGE: _STILLS,
+        Modality.AUDIO: frozenset(
+            {PCM, "audio/wav", "audio/x-wav", "audio/vnd.wave", "audio/flac", "audio/x-flac"}
+        ),
+        Modality.TEXT: frozenset({"text/plain", "application/json"}),
+        Modality.OBJECTS: _JSON,
+        Modality.SERIES: _JSON,
+        Modality.POINTS: frozenset(
+            {"application/vnd.sensorium.points", "application/octet-stream"}
+        ),
+    }
+)
+
+#: Bytes of one value of one channel, by the ``format`` parameter of ``audio/pcm``.
+PCM_VALUE_BYTES: Mapping[str, int] = MappingProxyType({"s16le": 2, "f32le": 4})
+#: Telephone to studio; the encoders resample within these bounds.
+MIN_RATE_HZ = 8_000
+MAX_RATE_HZ = 48_000
+MAX_CHANNELS = 32
+
+
+class ContentType(NamedTuple):
+    """A media type: lower-case ``base`` (``audio/pcm``) and its parameters by lower-case name."""
+
+    base: str
+    parameters: Mapping[str, str]
+
+
+class PcmFormat(NamedTuple):
+    """How a PCM payload is laid out: interleaved frames of ``channels`` values each."""
+
+    rate_hz: int
+    channels: int
+    sample_format: str
+
+    @property
+    def frame_bytes(self) -> int:
+        """Bytes of one frame: one value of every channel."""
+        return self.channels * PCM_VALUE_BYTES[self.sample_format]
+
+    def duration_us(self, size_bytes: int) -> int:
+        """Microseconds, rounded, that ``size_bytes`` of whole frames last.
+
+        >>> PcmFormat(16_000, 1, "s16le").duration_us(6_400)
+        200000
+        """
+        frames = size_bytes // self.frame_bytes
+        return (frames * 1_000_000 + self.rate_hz // 2) // self.rate_hz
+
+    def __str__(self) -> str:
+        return f"{PCM};rate={self.rate_hz};channels={self.channels};format={self.sample_format}"
+
+
+_SIGNATURES: Mapping[Modality, tuple[tuple[bytes, str], ...]] = MappingProxyType(
+    {
+        Modality.VIDEO: ((b"\x89PNG", "image/png"), (b"\xff\xd8\xff", "image/jpeg")),
+        Modality.IMAGE: ((b"\x89PNG", "image/png"), (b"\xff\xd8\xff", "image/jpeg")),
+        Modality.AUDIO: ((b"fLaC", "audio/flac"),),
+    }
+)
+
+
+def recognise(modality: Modality, value: bytes, default: str) -> str:
+    """The content type of a record that names none: what its bytes plainly are, else ``default``.
+
+    >>> recognise(Modality.AUDIO, b"fLaC...", "audio/pcm")
+    'audio/flac'
+    >>> recognise(Modality.TEXT, b'I want to cancel', "application/json")
+    'text/plain'
+    """
+    for signature, content_type in _SIGNATURES.get(modality, ()):
+        if value.startswith(signature):
+            return content_type
+    if modality is Modality.AUDIO and value[:4] == b"RIFF" and value[8:12] == b"WAVE":
+        return "audio/wav"
+    if modality is Modality.TEXT:
+        text = value.strip()
+        is_object = text[:1] == b"{" and text[-1:] == b"}"
+        plain = default if default.startswith("text/plain") else "text/plain"
+        return "application/json" if is_object else plain
+    return default
+
+
+@lru_cache(maxsize=512)
+def parse_content_type(text: str) -> ContentType:
+    """Split a media type from its parameters; ``ValueError`` where it is none.
+
+    >>> parse_content_type('Text/Plain; charset="utf-8"')
+    ContentType(base='text/plain', parameters=mappingproxy({'charset': 'utf-8'}))
+    """
+    base, *rest = text.split(";")
+    base = base.strip().lower()
+    kind, slash, subtype = base.partition("/")
+    if not (kind and slash and subtype) or not base.isascii() or not base.isprintable():
+        raise ValueError("expected a media type such as 'image/jpeg'")
+    parameters: dict[str, str] = {}
+    for part in rest:
+        if not part.strip():
+            continue
+        name, equals, value = part.partition("=")
+        if not equals or not name.strip():
+            raise ValueError("expected parameters of the form ';name=value' after the media type")
+        parameters[name.strip().lower()] = value.strip().strip('"')
+    return ContentType(base, MappingProxyType(parameters))
+
+
+def _whole(parameters: Mapping[str, str], name: str, least: int, most: int, default: int) -> int:
+    text = parameters.get(name)
+    if text is None:
+        return default
+    value = int(text) if text.isascii() and text.isdigit() and len(text) <= 9 else -1
+    if not least <= value <= most:
+        raise ValueError(f"expected {name} from {least} to {most}, got {text[:32]!r}")
+    return value
+
+
+@lru_cache(maxsize=512)
+def pcm_format(text: str, default: str | None = None) -> PcmFormat:
+    """Layout that an ``audio/pcm`` content type names; ``ValueError`` where one is not usable.
+
+    What ``text`` leaves out is taken from ``default`` where that is ``audio/pcm`` too, else it is
+    16 kHz, one channel, ``s16le``.
+
+    >>> pcm_format("audio/pcm;rate=8000")
+    PcmFormat(rate_hz=8000, channels=1, sample_format='s16le')
+    """
+    kind = parse_content_type(text)
+    if kind.base != PCM:
+        raise ValueError(f"expected {PCM}, got {kind.base[:64]!r}")
+    fallback = PcmFormat(16_000, 1, "s16le")
+    if default is not None and default != text and parse_content_type(default).base == PCM:
+        fallback = pcm_format(default)
+    sample_format = kind.parameters.get("format", fallback.sample_format).lower()
+    if sample_format not in PCM_VALUE_BYTES:
+        raise ValueError(
+            f"expected format {' or '.join(PCM_VALUE_BYTES)}, got {sample_format[:32]!r}"
+        )
+    return PcmFormat(
+        rate_hz=_whole(kind.parameters, "rate", MIN_RATE_HZ, MAX_RATE_HZ, fallback.rate_hz),
+        channels=_whole(kind.parameters, "channels", 1, MAX_CHANNELS, fallback.channels),
+        sample_format=sample_format,
+    )

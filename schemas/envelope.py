@@ -1,0 +1,162 @@
+"""Samples as CloudEvents 1.0 in the Kafka binding's binary mode: headers to ``Sample`` and back.
+
+The record's key is the session and its value the raw payload. Attributes and extensions are
+headers named ``ce_…``; the content type is the header ``content-type``. Extensions of a sample:
+
+- ``sequence``: decimal count of the sensor's samples;
+- ``duration``: length of a chunk or segment in milliseconds, decimal text, up to three decimals
+  (``199.977``), at most a day;
+- ``traceparent``: W3C trace context; one that is malformed is ignored, as that document asks.
+
+Extensions are also read without the prefix. Where a header occurs twice the last one counts. What
+a producer leaves out is filled in: see ``decode_sample``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from schemas.envelope_fields import (
+    SAMPLE_TYPE,
+    SAMPLE_TYPE_BYTES,
+    Bad,
+    check_kind,
+    fail,
+    read_content,
+    read_id,
+    read_sensor,
+    read_sequence,
+    read_session,
+    read_time,
+    read_traceparent,
+)
+from schemas.errors import EnvelopeError
+from schemas.pipeline import ClockSpec, InputSpec
+from schemas.sample import Modality, Sample
+from schemas.units import US_PER_MS, us_to_iso
+
+#: As client libraries give them: Kafka allows a header without a value.
+RawHeaders = Iterable[tuple[str, bytes | None]]
+
+
+def sample_type(modality: Modality) -> str:
+    """``ce_type`` of a sample.
+
+    >>> sample_type(Modality.AUDIO)
+    'sensorium.sample.audio.v1'
+    """
+    return SAMPLE_TYPE[modality]
+
+
+def encode_headers(
+    *,
+    id: str,
+    sensor: str,
+    modality: Modality,
+    start_us: int,
+    end_us: int | None = None,
+    content_type: str,
+    sequence: int | None = None,
+    traceparent: str | None = None,
+) -> list[tuple[str, bytes]]:
+    """The headers of one sample; ``end_us`` is left out for an instant."""
+    headers = [
+        ("ce_specversion", b"1.0"),
+        ("ce_id", id.encode()),
+        ("ce_source", sensor.encode()),
+        ("ce_type", SAMPLE_TYPE_BYTES[modality]),
+        ("ce_time", us_to_iso(start_us).encode()),
+        ("content-type", content_type.encode()),
+    ]
+    if end_us is not None and end_us > start_us:
+        whole_ms, rest_us = divmod(end_us - start_us, US_PER_MS)
+        text = f"{whole_ms}.{rest_us:03d}" if rest_us else f"{whole_ms}"
+        headers.append(("ce_duration", text.encode()))
+    if sequence is not None:
+        headers.append(("ce_sequence", str(sequence).encode()))
+    if traceparent is not None:
+        headers.append(("ce_traceparent", traceparent.encode()))
+    return headers
+
+
+def decode_ce_attributes(headers: RawHeaders) -> dict[str, str]:
+    """CloudEvents attributes by their plain names (``id``, ``type``, …), others left out.
+
+    ``content-type`` becomes ``datacontenttype``. Bytes that are not UTF-8 are replaced: this is
+    for reading what some producer sent, not for deciding on it.
+    """
+    attributes: dict[str, str] = {}
+    for name, value in headers:
+        if value is not None:
+            if name.startswith("ce_"):
+                attributes[name[3:]] = value.decode(errors="replace")
+            elif name == "content-type":
+                attributes["datacontenttype"] = value.decode(errors="replace")
+    return attributes
+
+
+def decode_sample(
+    *,
+    topic: str,
+    partition: int,
+    offset: int,
+    timestamp_ms: int,
+    key: bytes | None,
+    value: bytes | None,
+    headers: RawHeaders,
+    input_name: str,
+    spec: InputSpec,
+    clock: ClockSpec,
+) -> Sample:
+    """Read one Kafka record as a sample of one input.
+
+    Filled in where the producer is silent: the sensor is the input's only declared one, else the
+    input's name; the content type the input's default; the event time the record's timestamp; the
+    id ``topic-partition-offset``; the length of PCM follows from its size, of anything else is 0.
+    A PCM sample's content type always comes out with rate, channels and format.
+
+    Raises ``EnvelopeError``; it carries ``session``, ``sensor`` and ``start_us`` as far as they
+    were good, so that the bad record can still be counted in its window. Reasons, in the order
+    they are looked for: ``missing_session``, ``bad_session``, ``bad_specversion``, ``bad_type``,
+    ``bad_source``, ``bad_time``, ``missing_time``, ``time_out_of_range``, ``empty_value``,
+    ``too_large``, ``unknown_content_type``, ``bad_duration``, ``bad_sequence``, ``bad_id``.
+    """
+    session: str | None = None
+    sensor: str | None = None
+    start_us: int | None = None
+    try:
+        session = read_session(key)
+        found = {name: held for name, held in headers if held is not None}
+        modality = spec.modality
+        check_kind(found, modality)
+        sensor = read_sensor(found.get("ce_source"), input_name, spec)
+        start_us = read_time(found.get("ce_time"), timestamp_ms, clock)
+        if not value:
+            fail("empty_value", "expected a payload as the record's value, got none; send one")
+        if len(value) > spec.max_bytes:
+            fail(
+                "too_large",
+                f"expected at most {spec.max_bytes} bytes (max_bytes of input {input_name!r}), "
+                f"got {len(value)}; raise max_bytes or send smaller samples",
+            )
+        content_type, end_us = read_content(found, value, start_us, input_name, spec)
+        return Sample(
+            session,
+            sensor,
+            input_name,
+            modality,
+            start_us,
+            end_us,
+            content_type,
+            value,
+            topic,
+            partition,
+            offset,
+            read_id(found.get("ce_id"), topic, partition, offset),
+            read_sequence(found.get("ce_sequence") or found.get("sequence")),
+            read_traceparent(found.get("ce_traceparent") or found.get("traceparent")),
+        )
+    except Bad as bad:
+        raise EnvelopeError(
+            bad.reason, str(bad), session=session, sensor=sensor, start_us=start_us
+        ) from None

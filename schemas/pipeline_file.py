@@ -1,0 +1,128 @@
+"""Reads a pipeline file; every error names the file, the line and the key."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from importlib import resources
+from pathlib import Path
+
+import yaml
+from pydantic import ValidationError
+
+from schemas.errors import PipelineFileError
+from schemas.pipeline import (
+    ClockSpec,
+    EventSpec,
+    InputSpec,
+    Limits,
+    ModelSpec,
+    Pipeline,
+    WindowSpec,
+)
+from schemas.validation import Problem, explain
+
+_KNOWN_KEYS: dict[str, list[str]] = {
+    "": sorted(Pipeline.model_fields),
+    "window": sorted(WindowSpec.model_fields),
+    "clock": sorted(ClockSpec.model_fields),
+    "model": sorted(ModelSpec.model_fields),
+    "limits": sorted(Limits.model_fields),
+}
+
+
+def shipped_pipelines() -> dict[str, Path]:
+    """Names and paths of the pipelines that come with the package."""
+    folder = Path(str(resources.files("schemas"))) / "pipelines"
+    return {path.stem: path for path in sorted(folder.glob("*.yaml"))}
+
+
+def load_pipeline(name_or_path: str) -> Pipeline:
+    """A shipped pipeline by name, or any file by path.
+
+    Raises ``PipelineFileError`` with one line: file, line, key, expected, got.
+    """
+    shipped = shipped_pipelines()
+    path = shipped.get(name_or_path) or Path(name_or_path)
+    looks_like_path = path.suffix in (".yaml", ".yml") or len(path.parts) > 1
+    if not looks_like_path and not path.is_file():
+        raise PipelineFileError(
+            name_or_path,
+            f"unknown pipeline; expected one of {', '.join(shipped)}, or the path of a YAML file",
+        )
+    return parse_pipeline(_read(path), path)
+
+
+def parse_pipeline(text: str, path: Path | str) -> Pipeline:
+    """A pipeline from YAML text; ``path`` is for messages only."""
+    try:
+        root = yaml.compose(text, Loader=yaml.SafeLoader)
+        if any(isinstance(event, yaml.AliasEvent) for event in yaml.parse(text)):
+            raise PipelineFileError(path, "expected YAML without aliases (*name); write it out")
+        tree = yaml.safe_load(text)
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        line = mark.line + 1 if mark else None
+        raise PipelineFileError(path, f"expected YAML, got {error.problem}", line=line) from None
+    except yaml.YAMLError as error:
+        raise PipelineFileError(
+            path, f"expected YAML, got {' '.join(str(error).split())}"
+        ) from None
+    if not isinstance(tree, dict):
+        raise PipelineFileError(path, "expected keys such as 'pipeline:' and 'inputs:'", line=1)
+    for line, key in _repeated_keys(root):
+        raise PipelineFileError(path, f"{key}: the key is given twice", line=line)
+    try:
+        return Pipeline.model_validate(tree)
+    except ValidationError as error:
+        problem = explain(error, _known_keys(tree))[0]
+        line = _line_of(root, problem)
+        raise PipelineFileError(path, f"{problem.key}: {problem.message}", line=line) from None
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise PipelineFileError(path, f"cannot be read ({error.strerror})") from None
+    except UnicodeDecodeError:
+        raise PipelineFileError(path, "expected UTF-8 text, got other bytes") from None
+
+
+def _known_keys(tree: dict[str, object]) -> dict[str, list[str]]:
+    known = dict(_KNOWN_KEYS)
+    inputs, events = tree.get("inputs"), tree.get("events")
+    if isinstance(inputs, dict):
+        known |= {f"inputs.{name}": sorted(InputSpec.model_fields) for name in inputs}
+        known |= {f"inputs.{name}.matcher": ["kind", "reference", "tolerance"] for name in inputs}
+    if isinstance(events, list):
+        known |= {f"events.{k}": sorted(EventSpec.model_fields) for k in range(len(events))}
+    return known
+
+
+def _repeated_keys(node: yaml.Node | None) -> Iterator[tuple[int, str]]:
+    if isinstance(node, yaml.MappingNode):
+        seen: set[str] = set()
+        for key, value in node.value:
+            if key.value in seen:
+                yield key.start_mark.line + 1, str(key.value)
+            seen.add(key.value)
+            yield from _repeated_keys(value)
+    elif isinstance(node, yaml.SequenceNode):
+        for item in node.value:
+            yield from _repeated_keys(item)
+
+
+def _line_of(root: yaml.Node | None, problem: Problem) -> int | None:
+    """Line of the deepest key on the problem's path that the file has."""
+    node, line = root, root.start_mark.line + 1 if root else None
+    for part in problem.path:
+        if isinstance(node, yaml.MappingNode):
+            pairs = {key.value: (key, value) for key, value in node.value}
+            if str(part) not in pairs:
+                break
+            key, node = pairs[str(part)]
+            line = key.start_mark.line + 1
+        elif isinstance(node, yaml.SequenceNode) and isinstance(part, int):
+            node = node.value[part]
+            line = node.start_mark.line + 1
+    return line

@@ -1,0 +1,125 @@
+"""Results: the fused inference of one window, and what it was made from."""
+
+from __future__ import annotations
+
+import uuid
+from typing import Literal
+
+import msgspec
+
+from schemas.errors import WireError
+
+RESULT_TYPE = "sensorium.result.v1"
+#: Namespace of every id that Sensorium derives; fixed for ever, or ids would change.
+ID_NAMESPACE = uuid.UUID("6f0c1c2e-6a0b-5d0c-9d55-3f2a8b7f5e11")
+
+#: Why a sensor has nothing in a window.
+AbsentReason = Literal["idle", "never_seen", "dropped", "late", "invalid"]
+
+
+class WindowSpan(msgspec.Struct, frozen=True):
+    """Event-time span [start, end) of the window, RFC 3339."""
+
+    start: str
+    end: str
+
+
+class TaskResult(msgspec.Struct, frozen=True):
+    """One task's answer: the most probable label and every label's probability."""
+
+    label: str
+    probabilities: dict[str, float]
+
+
+class SensorUse(msgspec.Struct, frozen=True):
+    """What one sensor gave to this window.
+
+    ``samples``: records whose event time lies in the window; over the final results of a session
+    they add up to what was accepted. ``used``: samples that the matcher gave to the model.
+    ``coverage``: share of the window that the sensor covered, 0 to 1. ``skew_ms``: event time of
+    the used samples' mean against the window's reference time. ``offsets``: [first, last] runs of
+    the input partition's offsets behind ``samples``.
+    """
+
+    input: str
+    modality: str
+    samples: int
+    used: int
+    invalid: int
+    dropped: int
+    coverage: float
+    skew_ms: float | None
+    absent: AbsentReason | None
+    offsets: list[tuple[int, int]]
+
+
+class Quality(msgspec.Struct, frozen=True):
+    """Alignment in brief: share of expected sensors present, and the widest skew between two."""
+
+    completeness: float
+    skew_ms: float
+    missing: list[str]
+
+
+class ModelRef(msgspec.Struct, frozen=True):
+    """The model that made a result; ``digest`` is the sha256 of its weights."""
+
+    name: str
+    version: str
+    digest: str
+
+
+class Timings(msgspec.Struct, frozen=True):
+    """Wall-clock milliseconds: the only part of a result that differs between two runs.
+
+    ``completed_at_ms``: epoch time at which the sample (or idleness) that completed the window was
+    applied; ``wait_ms``: from then to the start of fusion; ``fuse_ms``: the fusion batch.
+    """
+
+    completed_at_ms: int
+    wait_ms: float
+    fuse_ms: float
+
+
+class Result(msgspec.Struct, frozen=True):
+    """The fused inference for one window of one session."""
+
+    id: str
+    pipeline: str
+    session: str
+    window: WindowSpan
+    revision: int
+    final: bool
+    tasks: dict[str, TaskResult]
+    modalities: dict[str, float]
+    sensors: dict[str, SensorUse]
+    quality: Quality
+    model: ModelRef
+    timings: Timings
+
+
+_encoder = msgspec.json.Encoder()
+_decoder = msgspec.json.Decoder(Result)
+
+
+def result_id(pipeline: str, session: str, window_start_us: int, revision: int) -> str:
+    """The id of a result: a function of its window and revision, of nothing else.
+
+    >>> result_id("call", "c-1", 0, 0) == result_id("call", "c-1", 0, 0)
+    True
+    """
+    name = f"result\x1f{pipeline}\x1f{session}\x1f{window_start_us}\x1f{revision}"
+    return str(uuid.uuid5(ID_NAMESPACE, name))
+
+
+def encode_result(result: Result) -> bytes:
+    """The JSON body of a result."""
+    return _encoder.encode(result)
+
+
+def decode_result(body: bytes) -> Result:
+    """Read a result's JSON body. Raises ``WireError`` where it is not one."""
+    try:
+        return _decoder.decode(body)
+    except msgspec.MsgspecError as error:
+        raise WireError(f"expected a {RESULT_TYPE} body, got something else: {error}") from None

@@ -1,0 +1,239 @@
+"""Runtime settings: ``sensorium.yaml`` and ``SENSORIUM_…`` variables, in one typed tree.
+
+A variable names its key with ``__`` between the levels: ``SENSORIUM_KAFKA__BOOTSTRAP``. Variables
+win over the file. An unknown key or variable is an error; secrets print as ``**********``.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal, cast
+from urllib.parse import urlsplit, urlunsplit
+
+import yaml
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    SecretStr,
+    StringConstraints,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
+
+from schemas.errors import SettingsError
+from schemas.validation import explain
+
+PREFIX = "SENSORIUM_"
+_MAX_PORT = 65_535
+CONFIG_VARIABLE = "SENSORIUM_CONFIG"
+#: Read by the test-suite only, to find recordings; not a setting.
+_NOT_SETTINGS = frozenset({CONFIG_VARIABLE, "SENSORIUM_SHARED"})
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True)
+
+
+class KafkaSettings(_Strict):
+    """Where the broker is and how to talk to it."""
+
+    bootstrap: Annotated[
+        str, StringConstraints(pattern=r"^[^\s,:]+:\d{1,5}(,[^\s,:]+:\d{1,5})*$")
+    ] = "127.0.0.1:9092"
+    security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = "PLAINTEXT"
+    sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] | None = None
+    sasl_username: str | None = None
+    sasl_password: SecretStr | None = None
+    ssl_cafile: Path | None = None
+    ssl_certfile: Path | None = None
+    ssl_keyfile: Path | None = None
+    #: Apache Kafka refuses less than 6 s; only the embedded broker takes 2 s.
+    session_timeout_ms: int = Field(default=10_000, ge=1_000, le=300_000)
+    fetch_max_wait_ms: int = Field(default=50, ge=1, le=5_000)
+    commit_interval_ms: int = Field(default=500, ge=10, le=60_000)
+    #: Replicas of a topic that ``sensorium topics create`` makes.
+    replication_factor: int = Field(default=1, ge=1, le=9)
+
+    @field_validator("bootstrap")
+    @classmethod
+    def _ports_exist(cls, bootstrap: str) -> str:
+        for address in bootstrap.split(","):
+            if int(address.rpartition(":")[2]) > _MAX_PORT:
+                raise ValueError(f"expected ports up to {_MAX_PORT}, got {address}")
+        return bootstrap
+
+    @model_validator(mode="after")
+    def _sasl_complete(self) -> KafkaSettings:
+        if self.security_protocol.startswith("SASL") and not (
+            self.sasl_mechanism and self.sasl_username and self.sasl_password
+        ):
+            raise ValueError(
+                f"security_protocol {self.security_protocol} needs sasl_mechanism, sasl_username "
+                "and sasl_password"
+            )
+        return self
+
+
+class RedisSettings(_Strict):
+    """Where Redis (or Valkey) is; ``rediss://`` for TLS, ACL user by ``username``."""
+
+    url: Annotated[str, StringConstraints(pattern=r"^(redis|rediss|unix)://")] = (
+        "redis://127.0.0.1:6379/0"
+    )
+    username: str | None = None
+    password: SecretStr | None = None
+    ssl_cafile: Path | None = None
+    timeout_ms: int = Field(default=5_000, ge=100, le=60_000)
+
+    @field_validator("url")
+    @classmethod
+    def _port_exists(cls, url: str) -> str:
+        try:
+            urlsplit(url).port  # noqa: B018  reading it is what checks it
+        except ValueError:
+            raise ValueError(f"expected a port from 0 to {_MAX_PORT} in the URL") from None
+        return url
+
+
+class WorkerSettings(_Strict):
+    """One worker process."""
+
+    device: Literal["cpu", "cuda", "auto"] = "auto"
+    #: Torch threads; 0 takes one, which was measured to be fastest for the shipped small models.
+    threads: int = Field(default=0, ge=0, le=256)
+    web_host: str = "127.0.0.1"
+    #: 0 takes a free port, named in the log.
+    web_port: int = Field(default=6066, ge=0, le=65_535)
+    #: A chunk handed to the domain at once.
+    chunk_records: int = Field(default=256, ge=1, le=10_000)
+    chunk_bytes: int = Field(default=4_000_000, ge=10_000, le=256_000_000)
+    #: A window handed out and not published by then is handed out again.
+    lease_ms: int = Field(default=30_000, ge=1_000, le=600_000)
+    tick_interval_ms: int = Field(default=100, ge=10, le=10_000)
+    #: Due windows that make reading wait until fusion has caught up.
+    max_due_windows: int = Field(default=2_000, ge=1, le=1_000_000)
+    #: Longest wait of a sample or window for others to share its batch.
+    max_batch_delay_ms: int = Field(default=2, ge=0, le=1_000)
+
+
+class LogSettings(_Strict):
+    """Structured logs on standard error; never a payload."""
+
+    level: Literal["debug", "info", "warning", "error"] = "info"
+    format: Literal["json", "text"] = "text"
+
+
+class Settings(_Strict):
+    """Everything that a process is told from outside, apart from its pipeline file."""
+
+    kafka: KafkaSettings = KafkaSettings()
+    redis: RedisSettings = RedisSettings()
+    worker: WorkerSettings = WorkerSettings()
+    log: LogSettings = LogSettings()
+
+    def masked(self) -> dict[str, Any]:
+        """The tree for printing: secrets and a password inside the Redis URL are masked."""
+        tree = self.model_dump(mode="json")
+        tree["redis"]["url"] = mask_url(self.redis.url)
+        return tree
+
+
+_KNOWN_KEYS = {
+    "": sorted(Settings.model_fields),
+    "kafka": sorted(KafkaSettings.model_fields),
+    "redis": sorted(RedisSettings.model_fields),
+    "worker": sorted(WorkerSettings.model_fields),
+    "log": sorted(LogSettings.model_fields),
+}
+
+
+def mask_url(url: str) -> str:
+    """The URL with its password replaced.
+
+    >>> mask_url("redis://me:secret@cache:6379/0")
+    'redis://me:***@cache:6379/0'
+    """
+    parts = urlsplit(url)
+    if parts.password is None:
+        return url
+    host = parts.netloc.rpartition("@")[2]
+    return urlunsplit(parts._replace(netloc=f"{parts.username or ''}:***@{host}"))
+
+
+def _from_variables(environ: Mapping[str, str]) -> dict[str, Any]:
+    tree: dict[str, Any] = {}
+    for name, value in sorted(environ.items()):
+        if not name.startswith(PREFIX) or name in _NOT_SETTINGS:
+            continue
+        *groups, leaf = name[len(PREFIX) :].lower().split("__")
+        node = tree
+        for group in groups:
+            node = cast(dict[str, Any], node.setdefault(group, {}))
+            if not isinstance(node, dict):
+                raise SettingsError(f"{name}: {group!r} is both a value and a group of values")
+        node[leaf] = value
+    return tree
+
+
+def _from_file(path: Path) -> dict[str, Any]:
+    try:
+        tree = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise SettingsError(
+            f"{path}: cannot be read ({error.strerror}); name an existing file with --config or "
+            f"{CONFIG_VARIABLE}"
+        ) from None
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise SettingsError(f"{path}: expected YAML, got {_one_line(error)}") from None
+    if tree is None:
+        return {}
+    if not isinstance(tree, dict):
+        raise SettingsError(f"{path}: expected keys such as 'kafka:', got a {type(tree).__name__}")
+    return tree
+
+
+def _one_line(error: Exception) -> str:
+    return " ".join(str(error).split())
+
+
+def _merged(base: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:
+    out = dict(base)
+    for key, value in over.items():
+        old = out.get(key)
+        if isinstance(value, dict) and old is not None:
+            # A value where a group belongs stays, for the validation to name it.
+            out[key] = _merged(old, value) if isinstance(old, dict) else old
+        else:
+            out[key] = value
+    return out
+
+
+def load_settings(path: Path | None = None, environ: Mapping[str, str] | None = None) -> Settings:
+    """Settings from a file (or the one that ``SENSORIUM_CONFIG`` names) and from variables.
+
+    Raises ``SettingsError`` with one line that names the key, what was expected and what came.
+    """
+    environ = os.environ if environ is None else environ
+    if path is None and (named := environ.get(CONFIG_VARIABLE)):
+        path = Path(named)
+    from_file = _from_file(path) if path is not None else {}
+    from_variables = _from_variables(environ)
+    try:
+        return Settings.model_validate(_merged(from_file, from_variables))
+    except ValidationError as error:
+        problem = explain(error, _KNOWN_KEYS)[0]
+        variable = PREFIX + "__".join(str(part).upper() for part in problem.path)
+        source = variable if _has(from_variables, problem.path) else f"{path}: {problem.key}"
+        raise SettingsError(f"{source}: {problem.message}") from None
+
+
+def _has(tree: object, path: tuple[str | int, ...]) -> bool:
+    for part in path:
+        if not isinstance(tree, dict) or part not in tree:
+            return False
+        tree = tree[part]
+    return True

@@ -1,0 +1,71 @@
+"""Turns pydantic's findings into one line each: key, expected, got."""
+
+from __future__ import annotations
+
+import difflib
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic import ValidationError
+
+#: Longest piece of a user's value that a message repeats.
+_MAX_SHOWN = 60
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One finding: the path to the key, and what is wrong with it."""
+
+    path: tuple[str | int, ...]
+    message: str
+
+    @property
+    def key(self) -> str:
+        """The path as a user would write it: ``inputs.audio.lateness``."""
+        return ".".join(str(part) for part in self.path) or "(the whole file)"
+
+
+def explain(error: ValidationError, known: dict[str, list[str]] | None = None) -> list[Problem]:
+    """Every finding, unknown keys first (they usually cause the others)."""
+    problems = [_problem(details, known or {}) for details in error.errors()]
+    return sorted(problems, key=lambda problem: not problem.message.startswith("unknown key"))
+
+
+def _problem(details: Any, known: dict[str, list[str]]) -> Problem:
+    # A discriminated union puts its tag into the path; the user wrote no such key.
+    path = tuple(part for part in details["loc"] if part not in ("collect", "nearest"))
+    kind = details["type"]
+    if kind == "extra_forbidden":
+        return Problem(path, "unknown key" + _suggestion(path, known))
+    if kind == "missing":
+        return Problem(path, "expected a value, got none")
+    message = details["msg"].removeprefix("Value error, ")
+    message = message[:1].lower() + message[1:]
+    if kind == "value_error" and not message.startswith("expected"):
+        # A check of several keys together names the one at fault itself: "inputs.audio: …".
+        key, colon, rest = message.partition(": ")
+        if colon and " " not in key:
+            return Problem((*path, *key.split(".")), rest)
+        return Problem(path, message)
+    return Problem(path, f"{_expected(message)}, got {_shown(details['input'])}")
+
+
+def _expected(message: str) -> str:
+    for lead in ("input should be ", "string should "):
+        if message.startswith(lead):
+            return "expected " + message.removeprefix(lead)
+    return message
+
+
+def _shown(value: object) -> str:
+    text = repr(value)
+    return text if len(text) <= _MAX_SHOWN else text[:_MAX_SHOWN] + "…"
+
+
+def _suggestion(path: tuple[str | int, ...], known: dict[str, list[str]]) -> str:
+    parent = ".".join(str(part) for part in path[:-1])
+    names = known.get(parent, [])
+    close = difflib.get_close_matches(str(path[-1]), names, n=1)
+    if close:
+        return f" (did you mean {close[0]!r}?)"
+    return f" (known: {', '.join(names)})" if names else ""

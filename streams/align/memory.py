@@ -1,0 +1,98 @@
+"""Windows in this process: for unit tests, and for aligning recordings offline."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+
+from streams.align.core import ShardCore
+from streams.align.spec import AlignSpec
+from streams.align.types import Applied, Claim, Entry, Restored, Window, WindowKey
+from streams.errors import Fenced, StateLost
+
+
+class MemoryBackend:
+    """What several ``MemoryStore`` share, as workers share one Redis."""
+
+    def __init__(self) -> None:
+        #: shard -> [owner, version, state]
+        self.shards: dict[int, tuple[str, int, ShardCore]] = {}
+
+    def wipe(self) -> None:
+        """Lose everything, as a Redis without persistence does when it restarts."""
+        self.shards.clear()
+
+
+class MemoryStore:
+    """``WindowStore`` over ``ShardCore``. See the protocol for what each call does."""
+
+    def __init__(self, spec: AlignSpec, backend: MemoryBackend | None = None) -> None:
+        self._spec = spec
+        self._backend = MemoryBackend() if backend is None else backend
+        #: shard -> (owner, version) as this store wrote it last.
+        self._mine: dict[int, tuple[str, int]] = {}
+
+    def _step(self, shard: int) -> ShardCore:
+        """The shard's state, its version moved on; raises ``Fenced`` or ``StateLost``."""
+        if shard not in self._mine:
+            raise Fenced(shard, "expected a claim by this store, got none; claim it first")
+        owner, version = self._mine[shard]
+        if shard not in self._backend.shards:
+            raise StateLost(shard, "expected the state written last, got none; rewind it")
+        present, written, core = self._backend.shards[shard]
+        if present != owner:
+            raise Fenced(shard, f"expected owner {owner!r}, got {present!r}; let go of it")
+        if written != version:
+            raise StateLost(shard, f"expected version {version}, got {written}; rewind it")
+        self._write(shard, owner, version + 1, core)
+        return core
+
+    def _write(self, shard: int, owner: str, version: int, core: ShardCore) -> None:
+        self._backend.shards[shard] = (owner, version, core)
+        self._mine[shard] = (owner, version)
+
+    async def claim(self, shard: int, owner: str) -> Claim:
+        """Take a shard over: fences the former owner and voids its leases."""
+        found = self._backend.shards.get(shard)
+        if found is None:
+            self._write(shard, owner, 1, ShardCore(self._spec, shard))
+            return Claim(fresh=True)
+        _, version, core = found
+        core.void_leases()
+        self._write(shard, owner, version + 1, core)
+        return Claim(fresh=False, applied=core.applied)
+
+    async def restore(self, shard: int, owner: str, past: Restored) -> None:
+        """Replace whatever the shard holds by what the results topic knows."""
+        found = self._backend.shards.get(shard)
+        if found is not None and found[0] != owner:
+            raise Fenced(shard, f"expected owner {owner!r}, got {found[0]!r}; let go of it")
+        version = found[1] if found else 0
+        self._write(shard, owner, version + 1, ShardCore(self._spec, shard, past))
+
+    async def apply(
+        self, shard: int, input: str, next_offset: int, entries: Sequence[Entry], now_ms: int
+    ) -> Applied:
+        """Take a chunk of one input in."""
+        return self._step(shard).apply(input, next_offset, entries, now_ms)
+
+    async def tick(self, shard: int, caught_up: Collection[str], now_ms: int) -> int:
+        """Find sensors idle; returns windows now due."""
+        return self._step(shard).tick(caught_up, now_ms)
+
+    async def lease(self, shard: int, limit: int, now_ms: int, lease_ms: int) -> list[Window]:
+        """Hand out due windows, oldest first, and a session's in order."""
+        return self._step(shard).lease(limit, now_ms, lease_ms)
+
+    async def ack(
+        self,
+        shard: int,
+        windows: Sequence[WindowKey],
+        late: Sequence[tuple[str, int]],
+        event_states: Mapping[str, bytes],
+    ) -> dict[str, int]:
+        """Mark windows and late samples as published; returns what may be committed."""
+        return self._step(shard).ack(windows, late, event_states)
+
+    async def forget(self, shard: int) -> None:
+        """Drop local knowledge of a shard that is no longer ours."""
+        self._mine.pop(shard, None)

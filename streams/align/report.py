@@ -1,0 +1,113 @@
+"""What a window's result says about its sensors: used, coverage, skew, and why one is absent."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from schemas.result import AbsentReason, Quality, SensorUse
+from schemas.units import US_PER_MS
+from streams.align import rules
+from streams.align.spec import AlignSpec, InputRule
+from streams.align.types import SensorTally, Window, WindowSample
+
+#: Digits kept of coverage, skew and completeness: microseconds for a skew in milliseconds.
+_DIGITS = 3
+
+
+def sensor_uses(window: Window, spec: AlignSpec) -> tuple[dict[str, SensorUse], Quality]:
+    """The ``sensors`` and ``quality`` of a window's result, a function of the window alone.
+
+    ``coverage``: share of the window that the used samples' intervals cover together. Instants
+    cover nothing and their expected spacing is not known, so a sensor whose used samples are all
+    instants counts as 1 if it has any. ``skew_ms``: mean start of the used samples less the
+    reference time, which is the window's middle, or for ``nearest`` the input's own.
+
+    ``absent`` is never ``late``: at its close a window cannot know what will come too late.
+    """
+    used: dict[str, list[WindowSample]] = {}
+    for sample in window.samples:
+        used.setdefault(sample.sensor, []).append(sample)
+    uses = {
+        label: _sensor_use(window, spec, tally, used.get(label, []))
+        for label, tally in window.tallies.items()
+    }
+    return uses, _quality(spec, uses)
+
+
+def _sensor_use(
+    window: Window, spec: AlignSpec, tally: SensorTally, used: Sequence[WindowSample]
+) -> SensorUse:
+    rule = spec.inputs[spec.position[tally.input]]
+    return SensorUse(
+        input=tally.input,
+        modality=rule.modality,
+        samples=tally.samples,
+        used=len(used),
+        invalid=tally.invalid,
+        dropped=tally.dropped,
+        coverage=coverage(used, window.start_us, window.end_us),
+        skew_ms=_skew_ms(window, spec, rule, used) if used else None,
+        absent=None if used else _absent(tally),
+        offsets=runs(tally.offsets),
+    )
+
+
+def coverage(used: Iterable[WindowSample], start_us: int, end_us: int) -> float:
+    """Share of [start_us, end_us) that the samples' intervals cover together, 0 to 1."""
+    spans = sorted((s.start_us, s.end_us) for s in used)
+    if spans and all(start == end for start, end in spans):
+        return 1.0
+    covered_us, reached_us = 0, start_us
+    for first, last in spans:
+        first, last = max(first, reached_us), min(last, end_us)
+        covered_us += max(0, last - first)
+        reached_us = max(reached_us, last)
+    return round(covered_us / (end_us - start_us), _DIGITS)
+
+
+def _skew_ms(
+    window: Window, spec: AlignSpec, rule: InputRule, used: Sequence[WindowSample]
+) -> float:
+    if rule.matcher == "nearest":
+        index = rules.own_window(spec, window.start_us)
+        reference_us = float(rules.reference_us(spec, rule, index))
+    else:
+        reference_us = (window.start_us + window.end_us) / 2
+    # From the window's start: whole epoch microseconds would cost the mean its last digits.
+    mean_us = sum(s.start_us - window.start_us for s in used) / len(used)
+    return round((mean_us - (reference_us - window.start_us)) / US_PER_MS, _DIGITS)
+
+
+def _absent(tally: SensorTally) -> AbsentReason:
+    if tally.invalid:
+        return "invalid"
+    if tally.dropped:
+        return "dropped"
+    return "idle" if tally.seen else "never_seen"
+
+
+def runs(offsets: Iterable[int]) -> list[tuple[int, int]]:
+    """Ascending offsets as [first, last] runs.
+
+    >>> runs([3, 4, 5, 9])
+    [(3, 5), (9, 9)]
+    """
+    found: list[tuple[int, int]] = []
+    for offset in offsets:
+        if found and offset == found[-1][1] + 1:
+            found[-1] = (found[-1][0], offset)
+        else:
+            found.append((offset, offset))
+    return found
+
+
+def _quality(spec: AlignSpec, uses: dict[str, SensorUse]) -> Quality:
+    """``missing`` names every absent sensor; ``completeness`` looks at expected inputs only."""
+    expected = [u for u in uses.values() if spec.inputs[spec.position[u.input]].expected]
+    present = sum(u.used > 0 for u in expected)
+    skews = [u.skew_ms for u in uses.values() if u.skew_ms is not None]
+    return Quality(
+        completeness=round(present / len(expected), _DIGITS) if expected else 1.0,
+        skew_ms=round(max(skews) - min(skews), _DIGITS) if skews else 0.0,
+        missing=sorted(label for label, use in uses.items() if not use.used),
+    )

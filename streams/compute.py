@@ -1,0 +1,53 @@
+"""What the stream asks of the model: two calls, implemented in ``workers``."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from schemas.result import ModelRef
+from schemas.sample import Sample
+from streams.align.types import Window
+
+
+@dataclass(frozen=True, slots=True)
+class BadSample:
+    """A sample that could not be decoded or encoded; it becomes a dead letter.
+
+    ``reason`` is a short stable word (``truncated_jpeg``, ``not_utf8``); ``error_class`` and
+    ``message`` go into the dead letter's headers and hold no payload.
+    """
+
+    reason: str
+    error_class: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Fusion:
+    """The model's answer for one window.
+
+    ``tasks``: task -> label -> probability (each task's sum is 1). ``modalities``: share of each
+    modality in the answer (sum 1, absent ones left out).
+    """
+
+    tasks: Mapping[str, Mapping[str, float]]
+    modalities: Mapping[str, float]
+
+
+class Compute(Protocol):
+    """Encoders and fusion of one model. Calls may run at the same time as each other."""
+
+    @property
+    def model(self) -> ModelRef:
+        """The model that answers."""
+
+    async def encode(self, samples: Sequence[Sample]) -> list[bytes | BadSample]:
+        """One feature vector or one bad sample for each sample, in order. Never raises for input.
+
+        A sample's feature does not depend on which others are in the batch.
+        """
+
+    async def fuse(self, windows: Sequence[Window]) -> list[Fusion]:
+        """One answer per window, in order, independent of the batch's other windows."""

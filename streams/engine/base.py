@@ -1,0 +1,201 @@
+"""What every engine shares: the port's bookkeeping, publishing, starting and stopping."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from abc import ABC, abstractmethod
+from collections.abc import AsyncIterator, Awaitable, Collection, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from typing import Self
+
+from streams.engine.host import ProcessorHost
+from streams.engine.ledger import Ledger
+from streams.engine.port import Processor
+from streams.engine.settings import EngineSettings
+from streams.errors import PublishError
+from streams.kafka_client import check_broker
+from streams.records import OutRecord, TopicPartition
+from streams.topics import check_partitions
+
+_log = logging.getLogger(__name__)
+
+#: Longest wait for the broker's first answer when an engine starts, seconds.
+CONNECT_TIMEOUT_S = 10.0
+
+
+class BaseEngine(ABC):
+    """An engine of the port ``streams.engine.port.Engine``, driven by one client library.
+
+    Use it once: ``start``, then ``stop``; or ``async with engine.running()``. ``failure`` is what
+    ended it, if anything did; ``wait_failed`` returns when that happens.
+    """
+
+    def __init__(self, settings: EngineSettings, processor: Processor) -> None:
+        self.settings = settings
+        self._ledger = Ledger()
+        self._host = ProcessorHost(
+            processor, self._ledger, settings.tick_interval_ms, settings.clock
+        )
+        self._committing = asyncio.Lock()
+        self._connected = False
+
+    @property
+    def failure(self) -> BaseException | None:
+        """The exception that escaped the processor or broke the client, if one did."""
+        return self._host.failure
+
+    async def wait_failed(self) -> None:
+        """Return once the engine cannot go on; then ``stop`` it."""
+        await self._host.failed.wait()
+
+    async def start(self) -> None:
+        """Start the processor and begin to read; returns before partitions are assigned.
+
+        Raises ``BrokerUnreachable`` or ``TopicError`` before anything is started.
+        """
+        await check_broker(self.settings.kafka, CONNECT_TIMEOUT_S)
+        expected = dict.fromkeys(self.settings.topics, self.settings.partitions)
+        await asyncio.to_thread(check_partitions, self.settings.kafka, expected)
+        try:
+            await self._connect_producer()
+            await self._host.start(self)
+            await self._connect_consumer()
+        except BaseException as error:
+            # Nobody stops what never started: close what is open, without a drain.
+            self._host.fail("start", error)
+            await self._host.drain()
+            await self._disconnect()
+            raise
+        self._connected = True
+        _log.info("engine started", extra={"engine": type(self).__name__})
+
+    async def stop(self) -> None:
+        """Leave in order: 1. finish the chunks in hand; 2. drain the processor; 3. commit what it
+        declared; 4. leave the group. After a failure 1 and 2 fall away; when cancelled, only 4 is
+        done.
+        """
+        if not self._connected:
+            return
+        self._connected = False
+        try:
+            await self._host.drain()
+            await self.commit()
+        finally:  # cancelled, too: an open client would keep the process from ending
+            await self._disconnect()
+        _log.info("engine stopped", extra={"engine": type(self).__name__})
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[Self]:
+        """Run for the length of a block; raises what escaped the processor, if something did."""
+        await self.start()
+        try:
+            yield self
+        finally:
+            await self.stop()
+        if self.failure is not None:
+            raise self.failure
+
+    async def publish(self, records: Sequence[OutRecord]) -> None:
+        """See the port. Every record's delivery is awaited, even after one has failed."""
+        pending: list[Awaitable[object]] = []
+        errors: list[tuple[str, BaseException]] = []
+        topics: list[str] = []
+        for record in records:
+            if record.key is None and record.value is None:
+                # The client refuses it; a dead letter of such a record must get through.
+                record = replace(record, value=b"")
+            try:
+                pending.append(await self._send(record))
+                topics.append(record.topic)
+            except Exception as error:
+                errors.append((record.topic, error))
+        for topic, outcome in zip(
+            topics, await asyncio.gather(*pending, return_exceptions=True), strict=True
+        ):
+            if isinstance(outcome, BaseException):
+                errors.append((topic, outcome))
+        if errors:
+            topic, first = errors[0]
+            raise PublishError(
+                f"expected {len(records)} records to be acknowledged, got {len(errors)} errors; "
+                f"first on topic {topic}: {_cause(first)}; check the broker and the topic's "
+                "max.message.bytes, then read again from the last commit"
+            ) from first
+
+    def commit_through(self, next_offsets: Mapping[TopicPartition, int]) -> None:
+        """See the port."""
+        self._ledger.declare(next_offsets)
+
+    def generation(self, tp: TopicPartition) -> int | None:
+        """See the port."""
+        return self._ledger.generation(tp)
+
+    def end_offset(self, tp: TopicPartition) -> int | None:
+        """See the port."""
+        return None if self._ledger.generation(tp) is None else self._highwater(tp)
+
+    async def rewind(self, partition: int) -> dict[TopicPartition, int]:
+        """See the port. What is declared is committed first; it need not be read again.
+
+        Partitions that are taken from us meanwhile are missing from the answer.
+        """
+        tps = self._ledger.owned(partition)
+        generation = self._ledger.next_generation()
+        self._ledger.renew(tps, generation)
+        await self.commit()
+        offsets = await self._seek_to_committed(tps, generation)
+        _log.info("partition rewound", extra={"partition": partition, "generation": generation})
+        return {tp: at for tp, at in offsets.items() if self.generation(tp) is not None}
+
+    async def commit(self) -> None:
+        """Commit what was declared and is not yet committed; a refused commit is tried again."""
+        async with self._committing:
+            due = self._ledger.due()
+            if due:
+                self._ledger.note_committed(await self._commit_offsets(due))
+
+    async def _assign(self, tps: Collection[TopicPartition]) -> None:
+        await self._host.assign(tps, self._seek_to_committed)
+
+    async def _revoke(self, tps: Collection[TopicPartition]) -> None:
+        await self._host.revoke(tps, self.commit)
+
+    @abstractmethod
+    async def _connect_producer(self) -> None:
+        """Open what ``_send`` needs: a processor may publish from its ``start`` on."""
+
+    @abstractmethod
+    async def _connect_consumer(self) -> None:
+        """Subscribe and begin to deliver."""
+
+    @abstractmethod
+    async def _disconnect(self) -> None:
+        """Leave the group and close every connection."""
+
+    @abstractmethod
+    async def _send(self, record: OutRecord) -> Awaitable[object]:
+        """Hand a record to the producer; the inner awaitable is its delivery."""
+
+    @abstractmethod
+    async def _commit_offsets(
+        self, due: Mapping[TopicPartition, int]
+    ) -> Mapping[TopicPartition, int]:
+        """Commit these offsets; returns those the broker confirmed."""
+
+    @abstractmethod
+    async def _seek_to_committed(
+        self, tps: Collection[TopicPartition], generation: int
+    ) -> Mapping[TopicPartition, int]:
+        """Go to the committed offset (0 without one) and stamp what is fetched from there on."""
+
+    @abstractmethod
+    def _highwater(self, tp: TopicPartition) -> int | None:
+        """High watermark of the newest fetch response for an assigned partition."""
+
+
+def _cause(error: BaseException) -> str:
+    """Class and text of the client library's error below a wrapper."""
+    inner = error.__cause__ or error
+    return f"{type(inner).__name__}: {inner}"

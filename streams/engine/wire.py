@@ -1,0 +1,60 @@
+"""What both engines do with an aiokafka consumer: seek with a stamp, and commit exactly."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Collection, Mapping
+
+from aiokafka import AIOKafkaConsumer
+from aiokafka import TopicPartition as WireTp
+from aiokafka.errors import CommitFailedError, IllegalStateError, KafkaError
+
+from streams.records import TopicPartition
+
+_log = logging.getLogger(__name__)
+
+
+async def seek_to_committed(
+    consumer: AIOKafkaConsumer,
+    stamps: dict[WireTp, int],
+    tps: Collection[TopicPartition],
+    generation: int,
+) -> dict[TopicPartition, int]:
+    """Fetch committed offsets (0 without one), seek to them and stamp what is fetched from there.
+
+    Seek and stamp are one step of the consumer's loop, so no record read before the seek can bear
+    the new stamp. A partition that is not assigned, or that a later call has stamped, is left out.
+    """
+    wire = [WireTp(*tp) for tp in tps]
+    committed = await asyncio.gather(*(consumer.committed(tp) for tp in wire))
+    offsets: dict[TopicPartition, int] = {}
+    assigned = consumer.assignment()
+    for tp, at in zip(wire, committed, strict=True):
+        if tp in assigned and stamps.get(tp, 0) < generation:
+            consumer.seek(tp, at or 0)
+            stamps[tp] = generation
+            offsets[TopicPartition(tp.topic, tp.partition)] = at or 0
+    return offsets
+
+
+async def commit_exactly(
+    consumer: AIOKafkaConsumer, due: Mapping[TopicPartition, int]
+) -> dict[TopicPartition, int]:
+    """Commit the assigned ones of these offsets; returns what the broker confirmed.
+
+    A rebalance under way or a broker in trouble is no error: the next interval tries again, and
+    whatever stays uncommitted is read again.
+    """
+    assigned = consumer.assignment()
+    offsets = {WireTp(*tp): at for tp, at in due.items() if WireTp(*tp) in assigned}
+    if not offsets:
+        return {}
+    try:
+        await consumer.commit(offsets)
+    except (CommitFailedError, IllegalStateError):
+        return {}
+    except KafkaError as error:
+        _log.warning("commit refused", extra={"error_class": type(error).__name__})
+        return {}
+    return {TopicPartition(tp.topic, tp.partition): at for tp, at in offsets.items()}

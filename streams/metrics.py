@@ -1,0 +1,105 @@
+"""Prometheus metrics of one worker; labels never hold a session id."""
+
+from __future__ import annotations
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+
+#: Seconds; from a fast fuse (1 ms) to a stalled stage (10 s).
+_STAGE_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
+#: Seconds of event time behind the wall clock; a backlog is hours.
+_LAG_BUCKETS = (0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 3600, 86400)
+_BATCH_BUCKETS = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024)
+
+
+class Metrics:
+    """Every metric that a worker of one pipeline exports."""
+
+    def __init__(self, pipeline: str) -> None:
+        self.registry = CollectorRegistry()
+        self._pipeline = pipeline
+        self._samples = Counter(
+            "sensorium_samples",
+            "Samples by what became of them.",
+            ("pipeline", "modality", "outcome"),
+            registry=self.registry,
+        )
+        self._results = Counter(
+            "sensorium_results", "Results published.", ("pipeline", "final"), registry=self.registry
+        )
+        self._events = Counter(
+            "sensorium_events",
+            "Event changes published.",
+            ("pipeline", "action"),
+            registry=self.registry,
+        )
+        self._dead_letters = Counter(
+            "sensorium_dead_letters",
+            "Dead letters by stage and reason.",
+            ("pipeline", "stage", "reason"),
+            registry=self.registry,
+        )
+        self._late = Counter(
+            "sensorium_late", "Samples diverted as late.", ("pipeline",), registry=self.registry
+        )
+        self._stage = Histogram(
+            "sensorium_stage_seconds",
+            "Time per batch and stage.",
+            ("pipeline", "stage"),
+            buckets=_STAGE_BUCKETS,
+            registry=self.registry,
+        )
+        self._batch = Histogram(
+            "sensorium_batch_size",
+            "Items per batch and stage.",
+            ("pipeline", "stage"),
+            buckets=_BATCH_BUCKETS,
+            registry=self.registry,
+        )
+        self._lag = Histogram(
+            "sensorium_watermark_lag_seconds",
+            "Wall clock less window end, at publication.",
+            ("pipeline",),
+            buckets=_LAG_BUCKETS,
+            registry=self.registry,
+        )
+        self._open = Gauge(
+            "sensorium_open_windows",
+            "Windows open in the owned shards.",
+            ("pipeline",),
+            registry=self.registry,
+        )
+        self._recoveries = Counter(
+            "sensorium_redis_recoveries",
+            "Shards rebuilt after Redis lost them.",
+            ("pipeline",),
+            registry=self.registry,
+        )
+
+    def samples(self, modality: str, outcome: str, count: int = 1) -> None:
+        if count:
+            self._samples.labels(self._pipeline, modality, outcome).inc(count)
+
+    def results(self, final: bool, count: int) -> None:
+        self._results.labels(self._pipeline, str(final).lower()).inc(count)
+
+    def event(self, action: str) -> None:
+        self._events.labels(self._pipeline, action).inc()
+
+    def dead_letter(self, stage: str, reason: str) -> None:
+        self._dead_letters.labels(self._pipeline, stage, reason).inc()
+
+    def late(self, count: int) -> None:
+        self._late.labels(self._pipeline).inc(count)
+
+    def stage(self, stage: str, seconds: float, items: int) -> None:
+        self._stage.labels(self._pipeline, stage).observe(seconds)
+        self._batch.labels(self._pipeline, stage).observe(items)
+
+    def watermark_lag(self, seconds: float) -> None:
+        self._lag.labels(self._pipeline).observe(max(0.0, seconds))
+
+    def open_windows(self, count: int) -> None:
+        self._open.labels(self._pipeline).set(count)
+
+    def recovery(self) -> None:
+        self._recoveries.labels(self._pipeline).inc()

@@ -1,0 +1,196 @@
+"""The loop that turns due windows into published results.
+
+For one batch, in this order:
+1. lease windows from the store, across the worker's shards;
+2. fuse them and derive events;
+3. publish results and events, and wait until the broker has them;
+4. acknowledge the windows in the store, which says what is finished;
+5. commit that.
+A crash between any two repeats the later steps with the same ids and the same content.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from schemas.pipeline import Pipeline
+from streams.align.spec import AlignSpec
+from streams.align.types import Window, WindowKey, WindowStore
+from streams.compute import Compute
+from streams.engine.port import Engine
+from streams.metrics import Metrics
+from streams.processor.fusing import Fused, fuse_windows
+from streams.processor.outputs import event_record, result_record
+from streams.processor.shard import Shard
+from streams.processor.shards import OwnedShards
+
+
+@dataclass(frozen=True, slots=True)
+class FuseLimits:
+    """``lease_ms``: a window not published by then is handed out again. ``max_due_windows``: with
+    more windows waiting for fusion, reading waits.
+    """
+
+    lease_ms: int = 30_000
+    max_due_windows: int = 2_000
+
+
+class FuseLoop:
+    """Fuses due windows of every owned shard in common batches, one batch at a time."""
+
+    def __init__(
+        self,
+        pipeline: Pipeline,
+        spec: AlignSpec,
+        store: WindowStore,
+        compute: Compute,
+        shards: OwnedShards,
+        *,
+        metrics: Metrics,
+        limits: FuseLimits,
+        clock_ms: Callable[[], int],
+    ) -> None:
+        self._pipeline = pipeline
+        self._spec = spec
+        self._store = store
+        self._compute = compute
+        self._shards = shards
+        self._metrics = metrics
+        self._limits = limits
+        self._clock_ms = clock_ms
+        self._wake = asyncio.Event()
+        self._room = asyncio.Event()
+        self._room.set()
+        self._batch = asyncio.Lock()
+        self._task: asyncio.Task[None] | None = None
+        self._engine: Engine
+
+    def start(self, engine: Engine) -> None:
+        self._engine = engine
+        self._task = asyncio.create_task(self._run(), name="fuse")
+
+    async def stop(self) -> None:
+        """Stop between two batches; what is leased and unpublished is handed out again."""
+        if self._task is not None:
+            async with self._batch:
+                self._task.cancel()
+            (ended,) = await asyncio.gather(self._task, return_exceptions=True)
+            self._task = None
+            if isinstance(ended, Exception):
+                raise ended
+
+    async def finish_due(self) -> None:
+        """Publish everything that is due now."""
+        while await self.fuse_once():
+            pass
+
+    def raise_failed(self) -> None:
+        """Raise what ended the loop unexpectedly."""
+        if self._task is not None and self._task.done():
+            self._task.result()
+
+    def wake(self) -> None:
+        """Look for due windows."""
+        self._wake.set()
+
+    def note_due(self, shard: Shard, due: int) -> None:
+        """A shard now has so many windows due."""
+        shard.due = due
+        if due:
+            self._wake.set()
+        if sum(each.due for each in self._shards) > self._limits.max_due_windows:
+            self._room.clear()
+
+    async def room(self) -> None:
+        """Wait while too many windows are due: reading must not outrun fusion."""
+        await self._room.wait()
+
+    async def batch_done(self) -> None:
+        """Wait for the batch under way, so that what it leased has been published."""
+        async with self._batch:
+            return
+
+    async def _run(self) -> None:
+        while True:
+            await self._wake.wait()
+            self._wake.clear()
+            await self.finish_due()
+
+    async def fuse_once(self) -> bool:
+        """One batch; False when nothing was due."""
+        async with self._batch:
+            windows = await self._lease()
+            if not windows:
+                self._room.set()
+                return False
+            fused = await fuse_windows(
+                windows,
+                pipeline=self._pipeline,
+                spec=self._spec,
+                compute=self._compute,
+                now_ms=self._clock_ms(),
+            )
+            await self._publish(fused)
+            for number in sorted({window.shard for window in windows}):
+                if (shard := self._shards.get(number)) is not None:
+                    await self._shards.guarded(shard, self._finish(shard, fused))
+            return True
+
+    async def _lease(self) -> list[Window]:
+        windows: list[Window] = []
+        # Most due windows first, so that no shard waits for ever behind the others.
+        for shard in sorted(self._shards, key=lambda each: -each.due):
+            room = self._pipeline.model.max_batch - len(windows)
+            if room > 0 and shard.due and shard.usable:
+                await self._shards.guarded(shard, self._lease_from(shard, room, windows))
+        return windows
+
+    async def _lease_from(self, shard: Shard, limit: int, into: list[Window]) -> None:
+        async with shard.lock:
+            if not shard.usable:
+                return
+            leased = await self._store.lease(
+                shard.number, limit, self._clock_ms(), self._limits.lease_ms
+            )
+            # Fewer than asked for: none is left but those already out on lease.
+            shard.due = max(1, shard.due - len(leased)) if len(leased) == limit else 0
+            into.extend(leased)
+
+    async def _publish(self, fused: Fused) -> None:
+        records = [
+            result_record(self._pipeline, window.shard, result)
+            for window, result in zip(fused.windows, fused.results, strict=True)
+        ]
+        records += [event_record(self._pipeline, shard, event) for shard, event in fused.events]
+        await self._engine.publish(records)
+        self._measure(fused)
+
+    def _measure(self, fused: Fused) -> None:
+        now_ms = self._clock_ms()
+        self._metrics.stage("fuse", fused.fuse_seconds, len(fused.windows))
+        self._metrics.results(final=True, count=len(fused.results))
+        for window in fused.windows:
+            self._metrics.watermark_lag((now_ms - window.end_us / 1000) / 1000)
+        for _, event in fused.events:
+            self._metrics.event(event.action)
+        for result in fused.results:
+            for use in result.sensors.values():
+                self._metrics.samples(use.modality, "dropped", use.dropped)
+
+    async def _finish(self, shard: Shard, fused: Fused) -> None:
+        keys = _keys(fused.windows, shard.number)
+        states = {
+            session: state
+            for (number, session), state in fused.event_states.items()
+            if number == shard.number
+        }
+        async with shard.lock:
+            if shard.usable:
+                finished = await self._store.ack(shard.number, keys, [], states)
+                self._shards.commit_through(shard, finished)
+
+
+def _keys(windows: Sequence[Window], shard: int) -> list[WindowKey]:
+    return [WindowKey(each.session, each.start_us) for each in windows if each.shard == shard]

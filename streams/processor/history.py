@@ -1,0 +1,69 @@
+"""What the results topic knows of a shard: the way back when Redis was lost.
+
+Results are the durable record of what was finished. Folding them gives, per session, how far its
+windows are closed, which sensors were seen, where its events stand, and which of the records that
+will be read again are already in a published result.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+
+from schemas.pipeline import EventSpec
+from schemas.result import Result
+from schemas.units import iso_to_us
+from streams.align.types import Restored, RestoredSession
+from streams.event_rules import State, encode_state, step
+
+#: Reads every result of one partition of the results topic, oldest first.
+ResultLog = Callable[[int], AsyncIterator[Result]]
+
+
+class _Session:
+    """What has been folded of one session so far."""
+
+    __slots__ = ("closed_through_us", "events", "sensors")
+
+    def __init__(self) -> None:
+        self.closed_through_us: int | None = None
+        self.sensors: dict[str, tuple[str, int]] = {}
+        self.events: State = {}
+
+
+async def restore_from(
+    results: AsyncIterator[Result],
+    committed: Mapping[str, int],
+    event_specs: Sequence[EventSpec],
+) -> Restored:
+    """Fold a shard's results. A session's windows are published in order, so that one which does
+    not lie after the newest is a repeat (a crash between publish and acknowledge) and is skipped.
+
+    ``committed``: input -> offset from which records will be read again.
+    """
+    sessions: dict[str, _Session] = {}
+    done: dict[str, set[int]] = {name: set() for name in committed}
+    async for result in results:
+        session = sessions.setdefault(result.session, _Session())
+        end_us = iso_to_us(result.window.end)
+        closed_us = session.closed_through_us
+        if not result.final or (closed_us is not None and end_us <= closed_us):
+            continue
+        session.closed_through_us = end_us
+        for sensor, use in result.sensors.items():
+            if use.samples and sensor not in session.sensors:
+                session.sensors[sensor] = (use.input, end_us)
+            if use.input in committed:
+                for first, last in use.offsets:
+                    done[use.input].update(range(max(first, committed[use.input]), last + 1))
+        session.events, _ = step(event_specs, session.events, result)
+    return Restored(
+        sessions=[
+            RestoredSession(
+                name, known.closed_through_us, known.sensors, encode_state(known.events)
+            )
+            for name, known in sessions.items()
+            if known.closed_through_us is not None
+        ],
+        done={name: offsets for name, offsets in done.items() if offsets},
+        committed=dict(committed),
+    )

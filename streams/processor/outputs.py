@@ -1,0 +1,125 @@
+"""Builds what is published: results and events, dead letters, late samples. Pure."""
+
+from __future__ import annotations
+
+from schemas.event import EVENT_TYPES, Event, encode_event
+from schemas.pipeline import Pipeline
+from schemas.result import RESULT_TYPE, Result, encode_result
+from schemas.units import US_PER_MS
+from streams.align.types import LateSample
+from streams.records import Headers, OutRecord, Record
+
+#: Headers that tell a dead letter's story; a replayed record loses them again.
+DLQ_PREFIX = "dlq."
+LATE_PREFIX = "late."
+#: The one header that a replayed record keeps: how often it has been a dead letter.
+ATTEMPTS = "dlq.attempts"
+#: Longest error message in a dead letter's headers.
+_MAX_MESSAGE = 500
+
+
+def _cloud_event(
+    *, id_: str, type_: str, pipeline: str, session: str, time: str
+) -> list[tuple[str, bytes]]:
+    return [
+        ("ce_specversion", b"1.0"),
+        ("ce_id", id_.encode()),
+        ("ce_source", f"sensorium/{pipeline}".encode()),
+        ("ce_type", type_.encode()),
+        ("ce_subject", session.encode()),
+        ("ce_time", time.encode()),
+        ("content-type", b"application/json"),
+    ]
+
+
+def result_record(pipeline: Pipeline, shard: int, result: Result) -> OutRecord:
+    """A result on ``<pipeline>.results``, on its shard's partition, event time = window end."""
+    headers = _cloud_event(
+        id_=result.id,
+        type_=RESULT_TYPE,
+        pipeline=result.pipeline,
+        session=result.session,
+        time=result.window.end,
+    )
+    return OutRecord(
+        topic=pipeline.results_topic,
+        key=result.session.encode(),
+        value=encode_result(result),
+        headers=headers,
+        partition=shard,
+    )
+
+
+def event_record(pipeline: Pipeline, shard: int, event: Event) -> OutRecord:
+    """An event change on ``<pipeline>.events``."""
+    headers = _cloud_event(
+        id_=event.id,
+        type_=EVENT_TYPES[event.action],
+        pipeline=event.pipeline,
+        session=event.session,
+        time=event.until,
+    )
+    return OutRecord(
+        topic=pipeline.events_topic,
+        key=event.session.encode(),
+        value=encode_event(event),
+        headers=headers,
+        partition=shard,
+    )
+
+
+def dead_letter(
+    pipeline: Pipeline,
+    record: Record,
+    *,
+    stage: str,
+    error_class: str,
+    reason: str,
+    message: str,
+) -> OutRecord:
+    """The record untouched on ``<pipeline>.dlq``, with where it came from and why."""
+    story: Headers = [
+        *_origin(record, DLQ_PREFIX),
+        ("dlq.stage", stage.encode()),
+        ("dlq.reason", reason.encode()),
+        ("dlq.error.class", error_class.encode()),
+        ("dlq.error.message", message[:_MAX_MESSAGE].encode()),
+        (ATTEMPTS, str(1 + _attempts(record)).encode()),
+    ]
+    return _diverted(pipeline.dlq_topic, record, story)
+
+
+def _attempts(record: Record) -> int:
+    """How often a replayed record has been a dead letter before."""
+    text = dict(record.headers).get(ATTEMPTS, b"0")
+    return int(text) if text.isdigit() else 0
+
+
+def late_record(pipeline: Pipeline, record: Record, late: LateSample) -> OutRecord:
+    """The record untouched on ``<pipeline>.late``, with the reason and by how much."""
+    story: Headers = [
+        *_origin(record, LATE_PREFIX),
+        ("late.reason", late.reason.encode()),
+        ("late.by_ms", f"{late.late_by_us / US_PER_MS:.3f}".encode()),
+    ]
+    return _diverted(pipeline.late_topic, record, story)
+
+
+def _origin(record: Record, prefix: str) -> Headers:
+    return [
+        (f"{prefix}original.topic", record.topic.encode()),
+        (f"{prefix}original.partition", str(record.partition).encode()),
+        (f"{prefix}original.offset", str(record.offset).encode()),
+        (f"{prefix}original.timestamp", str(record.timestamp_ms).encode()),
+    ]
+
+
+def _diverted(topic: str, record: Record, story: Headers) -> OutRecord:
+    return OutRecord(
+        topic=topic,
+        key=record.key,
+        value=record.value,
+        headers=[*((name, value) for name, value in record.headers if name != ATTEMPTS), *story],
+        partition=record.partition,
+        timestamp_ms=record.timestamp_ms,
+    )

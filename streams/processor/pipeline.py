@@ -1,0 +1,185 @@
+"""The pipeline's processor: the engine's port on one side, intake, windows and fusion behind it."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable, Collection, Mapping, Sequence
+
+from schemas.pipeline import Pipeline
+from streams.align.spec import from_pipeline
+from streams.align.types import LateSample, WindowStore
+from streams.compute import Compute
+from streams.engine.port import Engine
+from streams.metrics import Metrics
+from streams.processor.fuse_loop import FuseLimits, FuseLoop
+from streams.processor.history import ResultLog
+from streams.processor.intake import Intake, take_in
+from streams.processor.outputs import late_record
+from streams.processor.shard import Shard
+from streams.processor.shards import OwnedShards
+from streams.processor.takeover import Takeover
+from streams.records import Chunk, TopicPartition
+
+log = logging.getLogger(__name__)
+
+
+class PipelineProcessor:
+    """The domain of one pipeline, behind ``streams.engine.port.Processor``.
+
+    ``clock_ms`` gives the wall clock in epoch milliseconds; it feeds idleness and leases only,
+    never the content of a result.
+    """
+
+    def __init__(
+        self,
+        pipeline: Pipeline,
+        store: WindowStore,
+        compute: Compute,
+        result_log: ResultLog,
+        *,
+        owner: str,
+        metrics: Metrics,
+        limits: FuseLimits | None = None,
+        clock_ms: Callable[[], int] = lambda: time.time_ns() // 1_000_000,
+    ) -> None:
+        spec = from_pipeline(pipeline)
+        takeover = Takeover(pipeline, store, result_log, owner=owner, metrics=metrics)
+        self._pipeline = pipeline
+        self._inputs = {pipeline.topic(name): name for name in pipeline.inputs}
+        self._store = store
+        self._compute = compute
+        self._metrics = metrics
+        self._clock_ms = clock_ms
+        self.shards = OwnedShards(pipeline, store, takeover)
+        self._fuse = FuseLoop(
+            pipeline,
+            spec,
+            store,
+            compute,
+            self.shards,
+            metrics=metrics,
+            limits=limits or FuseLimits(),
+            clock_ms=clock_ms,
+        )
+        self._engine: Engine
+
+    async def start(self, engine: Engine) -> None:
+        self._engine = engine
+        self.shards.start(engine, self._fuse.batch_done, self._fuse.wake)
+        self._fuse.start(engine)
+
+    async def on_assigned(self, committed: Mapping[TopicPartition, int], generation: int) -> None:
+        by_shard: dict[int, dict[str, int]] = {}
+        for tp, offset in committed.items():
+            if tp.topic in self._inputs:
+                by_shard.setdefault(tp.partition, {})[self._inputs[tp.topic]] = offset
+        await asyncio.gather(*(self.shards.claim(*claim) for claim in by_shard.items()))
+        self._fuse.wake()
+        log.info("took over shards %s (generation %d)", sorted(by_shard), generation)
+
+    async def on_revoked(self, partitions: Collection[TopicPartition]) -> None:
+        numbers = {tp.partition for tp in partitions if tp.topic in self._inputs}
+        await self.shards.release(numbers)
+        if numbers:
+            log.info("gave up shards %s", sorted(numbers))
+
+    async def on_chunk(self, chunk: Chunk) -> None:
+        shard = self.shards.get(chunk.tp.partition)
+        if shard is None:
+            return
+        await shard.settled.wait()
+        await self._fuse.room()
+        if not self._is_current(shard, chunk):
+            return
+        name = self._inputs[chunk.tp.topic]
+        intake = await take_in(
+            chunk,
+            pipeline=self._pipeline,
+            input_name=name,
+            compute=self._compute,
+            metrics=self._metrics,
+            knows=lambda offset: shard.knows(name, offset),
+        )
+        if not self._is_current(shard, chunk):
+            return
+        # Dead letters first: once applied, the offset counts as taken in.
+        await self._engine.publish(intake.dead_letters)
+        await self.shards.guarded(shard, self._apply(shard, name, chunk, intake))
+
+    async def _apply(self, shard: Shard, name: str, chunk: Chunk, intake: Intake) -> None:
+        async with shard.lock:
+            if not self._is_current(shard, chunk):
+                return
+            applied = await self._store.apply(
+                shard.number, name, chunk.next_offset, intake.entries, self._clock_ms()
+            )
+            shard.applied[name] = max(shard.applied.get(name, 0), chunk.next_offset)
+            shard.uncommitted = True
+            shard.open_windows = applied.open_windows
+            self._fuse.note_due(shard, applied.due)
+        if applied.dropped:
+            self._metrics.samples(self._pipeline.inputs[name].modality, "dropped", applied.dropped)
+            log.warning(
+                "%d samples of input %s dropped: their sessions have all the open windows or "
+                "sensors that limits.max_open_windows and limits.max_sensors allow",
+                applied.dropped,
+                name,
+            )
+        if applied.late:
+            await self._divert_late(shard, chunk, applied.late)
+
+    def _is_current(self, shard: Shard, chunk: Chunk) -> bool:
+        return shard.usable and self._engine.generation(chunk.tp) == chunk.generation
+
+    async def _divert_late(self, shard: Shard, chunk: Chunk, late: Sequence[LateSample]) -> None:
+        records = {record.offset: record for record in chunk.records}
+        await self._engine.publish(
+            [late_record(self._pipeline, records[sample.offset], sample) for sample in late]
+        )
+        self._metrics.late(len(late))
+        async with shard.lock:
+            if self._is_current(shard, chunk):
+                keys = [(sample.input, sample.offset) for sample in late]
+                finished = await self._store.ack(shard.number, [], keys, {})
+                self.shards.commit_through(shard, finished)
+
+    async def on_tick(self, now_ms: int) -> None:
+        self._fuse.raise_failed()
+        self.shards.raise_failed()
+        for shard in self.shards:
+            if shard.usable:
+                await self.shards.guarded(shard, self._tick(shard, now_ms))
+        self._metrics.open_windows(sum(shard.open_windows for shard in self.shards))
+
+    async def _tick(self, shard: Shard, now_ms: int) -> None:
+        async with shard.lock:
+            if not shard.usable:
+                return
+            due = await self._store.tick(shard.number, self._caught_up(shard), now_ms)
+            self._fuse.note_due(shard, due)
+        await self.shards.commit(shard)
+
+    def _caught_up(self, shard: Shard) -> set[str]:
+        """Inputs of which the store has everything that the broker has."""
+        names = set()
+        for topic, name in self._inputs.items():
+            end = self._engine.end_offset(TopicPartition(topic, shard.number))
+            if end is not None and shard.applied.get(name, 0) >= end:
+                names.add(name)
+        return names
+
+    async def publish_due(self) -> None:
+        """Fuse and publish every window that is due now."""
+        await self._fuse.finish_due()
+
+    async def drain(self) -> None:
+        """Publish what is due and commit what is finished; open windows stay in the store."""
+        await self.shards.stop_recovering()
+        await self._fuse.stop()
+        await self.publish_due()
+        for shard in self.shards:
+            await self.shards.guarded(shard, self.shards.commit(shard))
+        # A store that failed just now: the next owner recovers the shard.
+        await self.shards.stop_recovering()

@@ -1,0 +1,1 @@
+"""A telephone or video call: two voices, their transcript and the customer's face."""

@@ -1,0 +1,1 @@
+"""A drive on a three-lane road: what is ahead, and what is heard in the cabin."""

@@ -1,0 +1,1 @@
+"""Looking at what a pipeline put out, from outside: dead letters and their way back."""

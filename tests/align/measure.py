@@ -1,0 +1,105 @@
+"""Measure the Redis window store alone: ``python -m tests.align.measure [records]``.
+
+The shape of the shared workload: 200 sessions on 4 shards, video and audio 10 Hz and a transcript
+1 Hz in 500 ms windows, 900-byte features, batches of 256 records of one partition, everything
+leased and acknowledged. Prints records per second and CPU per record of this process and of Redis.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import random
+import sys
+import time
+
+from redis.asyncio import Redis
+
+from schemas.settings import RedisSettings
+from streams.align.redis_store import RedisStore
+from streams.align.spec import AlignSpec, InputRule
+from streams.align.types import Entry, WindowKey
+from streams.redis_client import connect_redis
+from streams.stack import embedded_stack
+
+RATES_HZ = {"video": 10, "audio": 10, "transcript": 1}
+SESSIONS, SHARDS, BATCH, LEASE = 200, 4, 256, 64
+
+SPEC = AlignSpec(
+    "measure",
+    500_000,
+    tuple(InputRule(name, "series", lateness_us=500_000, sensors=(name,)) for name in RATES_HZ),
+)
+
+
+def batches(records: int) -> list[tuple[int, str, list[Entry]]]:
+    """(shard, input, entries) by time of arrival, at most ``BATCH`` entries each."""
+    rnd = random.Random(7)
+    seconds = records // (SESSIONS * sum(RATES_HZ.values()))
+    features = [rnd.randbytes(900) for _ in range(64)]
+    arrivals = sorted(
+        (at_us + rnd.randrange(80_000), at_us, session, name)
+        for session in range(SESSIONS)
+        for name, hz in RATES_HZ.items()
+        for at_us in range(rnd.randrange(100_000), seconds * 1_000_000, 1_000_000 // hz)
+    )
+    offsets = dict.fromkeys(((s, i) for s in range(SHARDS) for i in RATES_HZ), 0)
+    filling: dict[tuple[int, str], list[Entry]] = {}
+    done = []
+    for _, at_us, session, name in arrivals:
+        partition = (session % SHARDS, name)
+        entries = filling.setdefault(partition, [])
+        offset = offsets[partition]
+        offsets[partition] += 1
+        entries.append(Entry(f"s{session:04d}", name, offset, at_us, at_us, features[offset % 64]))
+        if len(entries) == BATCH:
+            done.append((*partition, filling.pop(partition)))
+    return done + [(*partition, entries) for partition, entries in filling.items()]
+
+
+async def server_cpu_s(client: Redis) -> float:
+    """CPU seconds that Redis has used."""
+    cpu = await client.info("cpu")
+    return float(cpu["used_cpu_user"]) + float(cpu["used_cpu_sys"])
+
+
+async def work_off(store: RedisStore, shard: int, work: list[tuple[str, list[Entry]]]) -> int:
+    """Apply a shard's batches in turn, and lease and acknowledge what becomes due."""
+    samples = 0
+    for name, entries in work:
+        applied = await store.apply(shard, name, entries[-1].offset + 1, entries, 1_000)
+        if applied.due >= LEASE:
+            leased = await store.lease(shard, LEASE, 1_000, 10_000)
+            await store.ack(shard, [WindowKey(w.session, w.start_us) for w in leased], [], {})
+            samples += sum(len(window.samples) for window in leased)
+    return samples
+
+
+async def measure(url: str, records: int) -> None:
+    """Work every shard off, all shards at the same time, as a worker does."""
+    client = connect_redis(RedisSettings(url=url))
+    store = RedisStore(SPEC, client)
+    work: dict[int, list[tuple[str, list[Entry]]]] = {shard: [] for shard in range(SHARDS)}
+    for shard, name, entries in batches(records):
+        work[shard].append((name, entries))
+    count = sum(len(entries) for queue in work.values() for _, entries in queue)
+    for shard in work:
+        await store.claim(shard, "measure")
+    redis_s = await server_cpu_s(client)
+    own_s = time.process_time()
+    began_s = time.perf_counter()
+    samples = sum(await asyncio.gather(*(work_off(store, s, queue) for s, queue in work.items())))
+    wall_s = time.perf_counter() - began_s
+    own_s = time.process_time() - own_s
+    redis_s = await server_cpu_s(client) - redis_s
+    await client.aclose()
+    print(f"{count} records, {samples} handed out in windows, load {os.getloadavg()[0]:.1f}")
+    print(
+        f"{count / wall_s:,.0f} records/s; CPU a record: "
+        f"{own_s / count * 1e6:.1f} us here, {redis_s / count * 1e6:.1f} us in Redis"
+    )
+
+
+if __name__ == "__main__":
+    with embedded_stack(kafka=False) as stack:
+        asyncio.run(measure(stack.redis_url, int((sys.argv[1:] or ["84000"])[0])))

@@ -1,0 +1,306 @@
+"""Crashes, takeovers and lost state, of both stores."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from redis.asyncio import Redis
+
+from schemas.settings import RedisSettings
+from streams.align.memory import MemoryBackend, MemoryStore
+from streams.align.redis_store import RedisStore
+from streams.align.spec import AlignSpec
+from streams.align.types import Entry, Restored, Window, WindowStore
+from streams.errors import Fenced, StateLost, StoreUnreachable
+from streams.redis_client import connect_redis
+from streams.stack import embedded_stack
+from tests.align.conftest import World
+from tests.align.worlds import Past, drain, entry, keys, rule, spec_of
+
+SPEC = spec_of(rule("video", sensors=("cam",)))
+
+
+async def _due(store: WindowStore) -> None:
+    await store.apply(0, "video", 2, [entry(0, 50), entry(1, 300)], 1)
+
+
+async def test_the_first_claim_of_a_shard_is_fresh(world: World) -> None:
+    claim = await world.store(SPEC).claim(0, "w1")
+    assert (claim.fresh, claim.applied) == (True, {})
+
+
+async def test_a_takeover_learns_what_was_already_applied(world: World) -> None:
+    first = world.store(SPEC)
+    await first.claim(0, "w1")
+    await _due(first)
+    claim = await world.store(SPEC).claim(0, "w2")
+    assert (claim.fresh, claim.applied) == (False, {"video": 2})
+
+
+async def test_the_former_owner_is_fenced(world: World) -> None:
+    first = world.store(SPEC)
+    await first.claim(0, "w1")
+    await world.store(SPEC).claim(0, "w2")
+    with pytest.raises(Fenced, match="w2"):
+        await _due(first)
+
+
+async def test_the_former_owner_cannot_restore_either(world: World) -> None:
+    first = world.store(SPEC)
+    await first.claim(0, "w1")
+    await world.store(SPEC).claim(0, "w2")
+    with pytest.raises(Fenced):
+        await first.restore(0, "w1", Restored())
+
+
+async def test_a_forgotten_shard_is_out_of_bounds(world: World) -> None:
+    store = world.store(SPEC)
+    await store.claim(0, "w1")
+    await store.forget(0)
+    with pytest.raises(Fenced):
+        await _due(store)
+
+
+async def test_a_takeover_voids_leases_at_once(world: World) -> None:
+    first, second = world.store(SPEC), world.store(SPEC)
+    await first.claim(0, "w1")
+    await _due(first)
+    leased = await first.lease(0, 9, 10, 1_000_000)
+    await second.claim(0, "w2")
+    assert await second.lease(0, 9, 11, 1_000) == leased
+
+
+async def test_a_wiped_store_is_noticed(world: World) -> None:
+    store = world.store(SPEC)
+    await store.claim(0, "w1")
+    await world.wipe()
+    with pytest.raises(StateLost):
+        await _due(store)
+
+
+async def test_state_that_someone_else_moved_on_is_not_trusted(world: World) -> None:
+    first, twin = world.store(SPEC), world.store(SPEC)
+    await first.claim(0, "w1")
+    await twin.claim(0, "w1")
+    with pytest.raises(StateLost, match="version"):
+        await _due(first)
+
+
+async def test_a_restored_shard_reports_what_is_before_its_past_as_late(world: World) -> None:
+    store = world.store(SPEC)
+    await store.claim(0, "w1")
+    past = Past()
+    await _due(store)
+    (window,) = await drain(store, 0, 1)
+    past.publish(window, b"kept")
+    past.committed = {"video": 1}
+    await world.wipe()
+    await store.restore(0, "w1", past.restored())
+    applied = await store.apply(0, "video", 4, [entry(2, 60), entry(3, 900)], 1)
+    assert [late.reason for late in applied.late] == ["window_closed"]
+
+
+async def test_a_restored_sensor_was_seen_and_its_event_state_is_kept(world: World) -> None:
+    store = world.store(spec_of(rule("video", sensors=("cam",)), rule("audio", idle_after_ms=50)))
+    past = Past()
+    await store.claim(0, "w1")
+    await store.apply(0, "audio", 1, [entry(0, 10, sensor="mic")], 1)
+    await store.apply(0, "audio", 2, [entry(1, 300, sensor="mic")], 1)
+    await _due(store)
+    (window,) = await drain(store, 0, 1)
+    past.publish(window, b"kept")
+    await world.wipe()
+    await store.restore(0, "w1", past.restored())
+    await store.apply(0, "video", 9, [entry(8, 500)], 1)
+    await store.tick(0, ["video", "audio"], 10)
+    await store.tick(0, ["video", "audio"], 9_000)
+    (window,) = await store.lease(0, 9, 9_000, 9)
+    assert (window.tallies["mic"].seen, window.event_state) == (True, b"kept")
+
+
+async def test_restored_sensors_are_given_time_before_they_count_as_silent(world: World) -> None:
+    store = world.store(spec_of(rule("video", sensors=("cam",)), rule("audio")))
+    past = Past()
+    await store.claim(0, "w1")
+    await store.apply(0, "audio", 2, [entry(0, 10, sensor="mic"), entry(1, 300, sensor="mic")], 1)
+    await _due(store)
+    past.publish((await drain(store, 0, 1))[0], b"")
+    await world.wipe()
+    await store.restore(0, "w1", past.restored())
+    await store.apply(0, "video", 9, [entry(8, 500)], 1_000_000)
+    assert await store.tick(0, ["video", "audio"], 1_000_001) == 0
+    assert await store.tick(0, ["video", "audio"], 1_000_200) == 1
+
+
+# -- a crash at any moment changes no result -----------------------------------------------------
+
+INPUTS = ("video", "audio", "lidar")
+CRASH_SPEC = spec_of(
+    rule("video", sensors=("cam",), max_samples_per_window=4),
+    rule("audio", sensors=("mic",), lateness_us=60),
+    rule("lidar", sensors=("top",), matcher="nearest", reference_us=50, tolerance_us=90),
+)
+
+
+def recording(seed: int, size: int = 60) -> dict[str, list[Entry]]:
+    """Records per input, out of order by more than the lateness now and then."""
+    rnd = random.Random(seed)
+    log: dict[str, list[Entry]] = {}
+    for rule_ in CRASH_SPEC.inputs:
+        clock = {session: rnd.randrange(50) for session in ("a", "b")}
+        log[rule_.name] = []
+        for offset in range(size):
+            session = rnd.choice(("a", "b"))
+            clock[session] += rnd.randrange(40)
+            start_us = clock[session] - (rnd.randrange(90) if rnd.random() < 0.2 else 0)
+            feature = b"%d" % offset if rnd.random() < 0.95 else None
+            log[rule_.name].append(
+                entry(offset, start_us, sensor=rule_.sensors[0], session=session, feature=feature)
+            )
+    return log
+
+
+async def play(
+    store: WindowStore, log: dict[str, list[Entry]], rnd: random.Random, *, crashes: bool
+) -> dict[tuple[str, int], Window]:
+    """Read a recording as a worker does, with or without losing the store on the way.
+
+    Fails where a window that is published twice differs, or a commit passes an unpublished one.
+    """
+    read = dict.fromkeys(INPUTS, 0)
+    committed = dict(read)
+    published: dict[tuple[str, int], Window] = {}
+    past = Past()
+    await store.claim(0, "w")
+    while any(read[name] < len(log[name]) for name in INPUTS):
+        name = rnd.choice(INPUTS)
+        chunk = log[name][read[name] : read[name] + rnd.randint(1, 9)]
+        if chunk:
+            read[name] = chunk[-1].offset + 1
+            applied = await store.apply(0, name, read[name], chunk, 1)
+            await store.ack(0, [], [(late.input, late.offset) for late in applied.late], {})
+        leased = await store.lease(0, rnd.randint(1, 3), 1, 1_000)
+        for window in leased:
+            twin = published.setdefault((window.session, window.start_us), window)
+            assert twin == window
+            past.publish(window, b"")
+        if crashes and rnd.random() < 0.1:
+            past.committed = dict(committed)
+            await store.restore(0, "w", past.restored())
+            read = dict(committed)
+            continue
+        committed = await store.ack(0, keys(leased), [], {})
+        committed = {input: committed.get(input, 0) for input in INPUTS}
+        past.committed = dict(committed)
+    for window in await drain(store, 0, 1):
+        assert published.setdefault((window.session, window.start_us), window) == window
+    return published
+
+
+@settings(max_examples=40)
+@given(seed=st.integers(0, 2**32))
+def test_losing_the_store_at_any_moment_changes_no_result(seed: int) -> None:
+    async def run() -> None:
+        log = recording(seed)
+        calm = await play(
+            MemoryStore(CRASH_SPEC, MemoryBackend()), log, random.Random(0), crashes=False
+        )
+        rough = await play(
+            MemoryStore(CRASH_SPEC, MemoryBackend()), log, random.Random(seed), crashes=True
+        )
+        assert rough == calm
+        assert len(calm) > 4
+
+    asyncio.run(run())
+
+
+@pytest.mark.integration
+async def test_losing_redis_at_any_moment_changes_no_result(client: Redis) -> None:
+    for seed in range(8):
+        log = recording(seed)
+        calm = await play(
+            MemoryStore(CRASH_SPEC, MemoryBackend()), log, random.Random(0), crashes=False
+        )
+        await client.flushdb()
+        rough = await play(RedisStore(CRASH_SPEC, client), log, random.Random(seed), crashes=True)
+        assert rough == calm
+
+
+# -- Redis alone ---------------------------------------------------------------------------------
+
+
+@pytest.mark.integration
+async def test_samples_that_vanish_from_redis_are_noticed_before_a_window_is_short(
+    client: Redis,
+) -> None:
+    store = RedisStore(SPEC, client)
+    await store.claim(0, "w")
+    await _due(store)
+    assert await client.delete("sensorium:{test:0}:w:0:a") == 1
+    with pytest.raises(StateLost, match="samples"):
+        await store.lease(0, 9, 1, 9)
+
+
+@pytest.mark.integration
+async def test_windows_of_another_size_are_not_gone_on_with(client: Redis) -> None:
+    store = RedisStore(SPEC, client)
+    await store.claim(0, "w")
+    await _due(store)
+    other = AlignSpec("test", 200, SPEC.inputs)
+    assert (await RedisStore(other, client).claim(0, "w2")).fresh
+    assert await client.keys("*") == [b"sensorium:{test:0}:meta"]
+
+
+@pytest.mark.integration
+async def test_a_published_and_expired_shard_leaves_no_window_keys(client: Redis) -> None:
+    store = RedisStore(spec_of(rule("video", sensors=("cam",)), session_timeout_ms=50), client)
+    await store.claim(0, "w")
+    await _due(store)
+    await store.tick(0, ["video"], 5_000)
+    await drain(store, 0, 5_000)
+    await store.tick(0, ["video"], 6_000)
+    left = {key.decode().rpartition("}:")[2] for key in await client.keys("*")}
+    assert left == {"meta", "tombs", "graves"}
+
+
+@pytest.mark.integration
+async def test_every_key_has_the_shards_hash_tag_and_a_time_to_live(client: Redis) -> None:
+    store = RedisStore(SPEC, client)
+    await store.claim(0, "w")
+    await store.apply(0, "video", 3, [entry(0, 50), entry(1, 300), entry(2, 20)], 1)
+    await store.tick(0, [], 1)
+    names = await client.keys("*")
+    assert len(names) > 8
+    assert all(name.startswith(b"sensorium:{test:0}:") for name in names)
+    assert {name: await client.ttl(name) > 0 for name in names} == dict.fromkeys(names, True)
+
+
+@pytest.mark.integration
+async def test_a_server_that_forgot_the_scripts_gets_them_again(client: Redis) -> None:
+    store = RedisStore(SPEC, client)
+    await store.claim(0, "w")
+    await client.script_flush()
+    assert await store.tick(0, [], 1) == 0
+
+
+@pytest.mark.integration
+async def test_a_server_that_is_gone_is_unreachable_which_is_retriable() -> None:
+    with embedded_stack(kafka=False) as stack:
+        client = connect_redis(RedisSettings(url=stack.redis_url))
+        store = RedisStore(SPEC, client)
+        await store.claim(0, "w")
+    with pytest.raises(StoreUnreachable) as caught:
+        await _due(store)
+    assert caught.value.retriable
+    await client.aclose()
+
+
+@pytest.mark.integration
+async def test_calls_for_one_shard_may_overlap(client: Redis) -> None:
+    store = RedisStore(SPEC, client)
+    await store.claim(0, "w")
+    await asyncio.gather(*(store.tick(0, [], 1) for _ in range(20)))

@@ -1,0 +1,120 @@
+"""Specs, records and operations that the alignment tests draw from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from hypothesis import strategies as st
+
+from streams.align.spec import AlignSpec, InputRule
+from streams.align.types import (
+    Entry,
+    Restored,
+    RestoredSession,
+    Window,
+    WindowKey,
+    WindowStore,
+)
+from streams.errors import StreamError
+
+SESSIONS = ("a", "b}:é")
+SENSORS = {"video": ("cam", "cam2"), "audio": ("mic", "cam"), "notes": ("note",)}
+
+
+def rule(name: str, **changes: Any) -> InputRule:
+    """An input whose numbers are small enough to reason about."""
+    return InputRule(
+        **{"name": name, "modality": "series", "lateness_us": 20, "idle_after_ms": 100, **changes}
+    )
+
+
+def spec_of(*inputs: InputRule, **changes: Any) -> AlignSpec:
+    """Windows of 100 us."""
+    return AlignSpec(**{"pipeline": "test", "size_us": 100, "inputs": inputs, **changes})
+
+
+@st.composite
+def specs(draw: st.DrawFn) -> AlignSpec:
+    """Three inputs of any kind, with caps low enough to be met."""
+    inputs = []
+    for name, sensors in SENSORS.items():
+        nearest = draw(st.booleans())
+        inputs.append(
+            rule(
+                name,
+                matcher="nearest" if nearest else "collect",
+                reference_us=draw(st.sampled_from((0, 50, 100))) if nearest else 0,
+                tolerance_us=draw(st.sampled_from((0, 30, 50, 170))) if nearest else 0,
+                lateness_us=draw(st.sampled_from((0, 20, 150))),
+                idle_after_ms=draw(st.sampled_from((50, 400))),
+                expected=draw(st.booleans()) if name == "notes" else draw(st.integers(0, 5)) > 0,
+                sensors=draw(st.sampled_from(((), sensors[:1]))),
+                max_samples_per_window=draw(st.sampled_from((2, 100))),
+            )
+        )
+    return spec_of(
+        *inputs, session_timeout_ms=1_000, max_open_windows=draw(st.sampled_from((3, 100)))
+    )
+
+
+def entry(
+    offset: int,
+    start_us: int,
+    *,
+    sensor: str = "cam",
+    session: str = "a",
+    end_us: int | None = None,
+    feature: bytes | None = b"f",
+) -> Entry:
+    """One record."""
+    return Entry(session, sensor, offset, start_us, start_us if end_us is None else end_us, feature)
+
+
+@dataclass
+class Past:
+    """What the results topic would know: kept from the windows that were acknowledged."""
+
+    sessions: dict[str, RestoredSession] = field(default_factory=dict)
+    done: dict[str, set[int]] = field(default_factory=dict)
+    committed: dict[str, int] = field(default_factory=dict)
+
+    def publish(self, window: Window, state: bytes) -> None:
+        former = self.sessions.get(window.session)
+        sensors = dict(former.sensors) if former else {}
+        for name, tally in window.tallies.items():
+            if tally.seen:
+                sensors.setdefault(name, (tally.input, window.end_us))
+            self.done.setdefault(tally.input, set()).update(tally.offsets)
+        self.sessions[window.session] = RestoredSession(
+            window.session, window.end_us, sensors, state
+        )
+
+    def restored(self) -> Restored:
+        done = {
+            input: sorted(o for o in offsets if o >= self.committed.get(input, 0))
+            for input, offsets in self.done.items()
+        }
+        return Restored(list(self.sessions.values()), done, dict(self.committed))
+
+
+async def outcome(call: Any) -> Any:
+    """What a call returned, or the kind of error that it raised."""
+    try:
+        return await call
+    except StreamError as error:
+        return type(error)
+
+
+def keys(windows: list[Window]) -> list[WindowKey]:
+    """What an acknowledgement names."""
+    return [WindowKey(w.session, w.start_us) for w in windows]
+
+
+async def drain(store: WindowStore, shard: int, now_ms: int, *, limit: int = 64) -> list[Window]:
+    """Lease and acknowledge until nothing is due."""
+    windows: list[Window] = []
+    while leased := await store.lease(shard, limit, now_ms, 1_000):
+        windows += leased
+        await store.ack(shard, keys(leased), [], {})
+    return windows

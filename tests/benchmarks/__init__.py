@@ -1,0 +1,1 @@
+"""Benchmarks: ratios against a floor from the same run. ``make bench`` prints them."""

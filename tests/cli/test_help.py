@@ -1,0 +1,54 @@
+"""Help is quick and shows by example."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Iterator
+
+import pytest
+import typer
+
+from tests.cli.conftest import Sensorium
+from workers.cli.main import app
+
+
+def command_paths() -> Iterator[tuple[str, ...]]:
+    """Every command and every command of a group."""
+    root = typer.main.get_command(app)
+    for name, command in root.commands.items():  # type: ignore[attr-defined]
+        yield (name,)
+        for inner in getattr(command, "commands", {}):
+            yield (name, inner)
+
+
+def test_the_commands_are_these() -> None:
+    assert {path[0] for path in command_paths()} == {
+        "config", "contract", "demo", "dlq", "doctor", "events", "feed", "pipelines", "results",
+        "simulate", "topics", "train", "up", "worker",
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("path", list(command_paths()), ids=" ".join)
+def test_help_ends_in_an_example_of_the_command(
+    path: tuple[str, ...], sensorium: Sensorium
+) -> None:
+    done = sensorium(*path, "--help")
+    assert done.status == 0
+    example = done.out.partition("Example:")[2]
+    assert f"sensorium {' '.join(path)}" in example
+
+
+def test_without_a_command_help_is_printed(sensorium: Sensorium) -> None:
+    done = sensorium()
+    assert (done.status, done.out.startswith("Usage: sensorium")) == (0, True)
+
+
+def test_help_loads_nothing_that_is_slow() -> None:
+    code = (
+        "import sys; from workers.cli.main import main; main(['--help']); "
+        "slow = {'torch', 'faust', 'pydantic', 'aiokafka', 'kafka', 'numpy', 'redis', 'rich'}; "
+        "sys.exit(', '.join(slow & set(sys.modules)) or 0)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr

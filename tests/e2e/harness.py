@@ -1,0 +1,201 @@
+"""Real servers, real worker processes, real topics: what a user has, in a test's hands."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import aiokafka
+
+from schemas.pipeline import Pipeline
+from schemas.result import Result, decode_result
+from schemas.settings import Settings, load_settings
+from streams.feed.item import FeedItem
+from streams.feed.player import play
+from streams.kafka_client import client_kwargs
+from streams.records import Record
+from streams.stack import Stack, embedded_stack
+from streams.topics import ensure_topics, plan_topics
+
+#: Loading torch on a busy machine takes most of it.
+_READY_TIMEOUT_S = 90.0
+
+
+def free_port() -> int:
+    """A port that nobody listens on at this moment."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@dataclass
+class WorkerProcess:
+    """One ``sensorium worker``."""
+
+    process: subprocess.Popen[bytes]
+    port: int
+    log: Path
+
+    async def ready(self) -> None:
+        """Wait until ``/readyz`` says yes."""
+        deadline = time.monotonic() + _READY_TIMEOUT_S
+        while True:
+            if self.process.poll() is not None:
+                raise AssertionError(f"the worker ended early:\n{self.log.read_text()[-3000:]}")
+            if await asyncio.to_thread(self._answers_ready):
+                return
+            assert time.monotonic() < deadline, self.log.read_text()[-3000:]
+            await asyncio.sleep(0.1)
+
+    async def unready(self) -> None:
+        """Wait until ``/readyz`` says no."""
+        async with asyncio.timeout(_READY_TIMEOUT_S):
+            while True:
+                if not await asyncio.to_thread(self._answers_ready):
+                    return
+                await asyncio.sleep(0.1)
+
+    def _answers_ready(self) -> bool:
+        try:
+            url = f"http://127.0.0.1:{self.port}/readyz"
+            with urllib.request.urlopen(url, timeout=2) as answer:
+                return bool(answer.status == 200)
+        except (urllib.error.URLError, OSError):
+            return False
+
+    def kill(self) -> None:
+        """kill -9."""
+        self.process.kill()
+        self.process.wait()
+
+    def stop(self) -> int:
+        """SIGTERM; returns the exit code."""
+        self.process.terminate()
+        return self.process.wait(timeout=30)
+
+
+@dataclass
+class Site:
+    """A broker and Redis of one's own, with the topics of one pipeline."""
+
+    stack: Stack
+    pipeline: Pipeline
+    settings: Settings
+    folder: Path
+    pipeline_arg: str
+    workers: list[WorkerProcess] = field(default_factory=list)
+
+    @property
+    def environ(self) -> dict[str, str]:
+        return {
+            **os.environ,
+            "SENSORIUM_KAFKA__BOOTSTRAP": self.stack.kafka_bootstrap,
+            "SENSORIUM_REDIS__URL": self.stack.redis_url,
+            "SENSORIUM_KAFKA__SESSION_TIMEOUT_MS": "2000",
+            "SENSORIUM_WORKER__THREADS": "1",
+        }
+
+    def start_worker(self) -> WorkerProcess:
+        port = free_port()
+        log = self.folder / f"worker-{len(self.workers)}.log"
+        with log.open("wb") as out:
+            process = subprocess.Popen(
+                [sys.executable, "-m", "workers.cli", "worker", "--pipeline", self.pipeline_arg],
+                env={**self.environ, "SENSORIUM_WORKER__WEB_PORT": str(port)},
+                stdout=out,
+                stderr=subprocess.STDOUT,
+            )
+        worker = WorkerProcess(process, port, log)
+        self.workers.append(worker)
+        return worker
+
+    async def feed(self, items: Iterable[FeedItem], speed: float | None = None) -> None:
+        kafka = client_kwargs(self.settings.kafka)
+        await play(items, kafka=kafka, pipeline=self.pipeline, speed=speed)
+
+    async def collect(
+        self,
+        topic: str,
+        enough: Callable[[list[Record]], bool],
+        *,
+        timeout_s: float = 90.0,
+        settle_s: float = 1.0,
+    ) -> list[Record]:
+        """Read an output topic from its beginning until ``enough``, and ``settle_s`` longer, so
+        that a result too many would be seen.
+        """
+        consumer = aiokafka.AIOKafkaConsumer(
+            self.pipeline.topic(topic),
+            **client_kwargs(self.settings.kafka),
+            auto_offset_reset="earliest",
+            fetch_max_wait_ms=100,
+        )
+        await consumer.start()
+        records: list[Record] = []
+        deadline = time.monotonic() + timeout_s
+        last = time.monotonic()
+        try:
+            while not enough(records) or time.monotonic() - last < settle_s:
+                assert time.monotonic() < deadline, (
+                    f"{topic}: {len(records)} records after {timeout_s:g} s\n{self.logs()}"
+                )
+                for batch in (await consumer.getmany(timeout_ms=100)).values():
+                    last = time.monotonic()
+                    records += [
+                        Record(
+                            each.topic,
+                            each.partition,
+                            each.offset,
+                            each.timestamp,
+                            each.key,
+                            each.value,
+                            each.headers,
+                        )
+                        for each in batch
+                    ]
+        finally:
+            await consumer.stop()
+        return records
+
+    async def results(self, windows: int, *, timeout_s: float = 90.0) -> list[Result]:
+        """Every published result, repeats included, once so many distinct ones are there."""
+
+        def enough(records: list[Record]) -> bool:
+            return len({dict(each.headers)["ce_id"] for each in records}) >= windows
+
+        records = await self.collect("results", enough, timeout_s=timeout_s)
+        return [decode_result(each.value or b"") for each in records]
+
+    def logs(self) -> str:
+        return "\n".join(worker.log.read_text()[-2000:] for worker in self.workers)
+
+
+@contextmanager
+def site(pipeline: Pipeline, folder: Path, pipeline_arg: str | None = None) -> Iterator[Site]:
+    """Start servers, make the topics, and end every worker afterwards."""
+    folder.mkdir(exist_ok=True)
+    with embedded_stack() as stack:
+        settings = load_settings(
+            environ={
+                "SENSORIUM_KAFKA__BOOTSTRAP": stack.kafka_bootstrap,
+                "SENSORIUM_REDIS__URL": stack.redis_url,
+            }
+        )
+        ensure_topics(settings.kafka, plan_topics(pipeline))
+        here = Site(stack, pipeline, settings, folder, pipeline_arg or pipeline.pipeline)
+        try:
+            yield here
+        finally:
+            for worker in here.workers:
+                if worker.process.poll() is None:
+                    worker.kill()

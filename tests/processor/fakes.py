@@ -1,0 +1,148 @@
+"""An engine and a model in memory, to see the processor's decisions without servers."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+
+from schemas.envelope import encode_headers
+from schemas.pipeline import Pipeline
+from schemas.result import ModelRef, Result, decode_result
+from schemas.sample import Sample
+from streams.align.types import Window
+from streams.compute import BadSample, Fusion
+from streams.engine.port import Processor
+from streams.errors import PublishError
+from streams.records import Chunk, OutRecord, Record, TopicPartition
+
+MODEL = ModelRef("fake", "1", "00")
+
+
+class FakeCompute:
+    """Features are the payload itself; ``bad`` is a bad sample. The answer counts samples."""
+
+    def __init__(self) -> None:
+        self.encoded: list[tuple[str, int]] = []
+
+    @property
+    def model(self) -> ModelRef:
+        return MODEL
+
+    async def encode(self, samples: Sequence[Sample]) -> list[bytes | BadSample]:
+        self.encoded += [(each.input, each.offset) for each in samples]
+        return [
+            BadSample("unreadable", "CodecError", "expected good, got bad")
+            if each.payload == b"bad"
+            else each.payload
+            for each in samples
+        ]
+
+    async def fuse(self, windows: Sequence[Window]) -> list[Fusion]:
+        return [self._answer(window) for window in windows]
+
+    @staticmethod
+    def _answer(window: Window) -> Fusion:
+        loud = sum(sample.feature == b"loud" for sample in window.samples)
+        share = loud / max(1, len(window.samples))
+        return Fusion({"noise": {"loud": share, "calm": 1 - share}}, {"audio": 1.0})
+
+
+class FakeEngine:
+    """Topics as lists, read in chunks; commits and generations as a broker keeps them."""
+
+    def __init__(self, pipeline: Pipeline) -> None:
+        self.pipeline = pipeline
+        self.log: dict[TopicPartition, list[Record]] = {
+            TopicPartition(pipeline.topic(name), number): []
+            for name in pipeline.inputs
+            for number in range(pipeline.partitions)
+        }
+        self.position = dict.fromkeys(self.log, 0)
+        self.committed = dict.fromkeys(self.log, 0)
+        self.generations = dict.fromkeys(self.log, 1)
+        self.published: list[OutRecord] = []
+        self.refuse_publishing = False
+
+    # -- what the processor may ask for ---------------------------------------------------------
+
+    async def publish(self, records: Sequence[OutRecord]) -> None:
+        if self.refuse_publishing and records:
+            raise PublishError("expected an acknowledgement, got none")
+        self.published += records
+
+    def commit_through(self, next_offsets: Mapping[TopicPartition, int]) -> None:
+        for tp, offset in next_offsets.items():
+            self.committed[tp] = max(self.committed[tp], offset)
+
+    def generation(self, tp: TopicPartition) -> int | None:
+        return self.generations.get(tp)
+
+    def end_offset(self, tp: TopicPartition) -> int | None:
+        return len(self.log[tp])
+
+    async def rewind(self, partition: int) -> dict[TopicPartition, int]:
+        back = {tp: at for tp, at in self.committed.items() if tp.partition == partition}
+        for tp, offset in back.items():
+            self.generations[tp] += 1
+            self.position[tp] = offset
+        return back
+
+    # -- what a test does -----------------------------------------------------------------------
+
+    def feed(
+        self,
+        name: str,
+        at_ms: int,
+        payload: bytes = b"calm",
+        *,
+        session: bytes | None = b"s",
+        sensor: str | None = None,
+    ) -> int:
+        """Append one sample; returns its offset."""
+        spec = self.pipeline.inputs[name]
+        tp = TopicPartition(self.pipeline.topic(name), 0)
+        offset = len(self.log[tp])
+        headers = encode_headers(
+            id=f"{name}-{offset}",
+            sensor=sensor or name,
+            modality=spec.modality,
+            start_us=at_ms * 1000,
+            content_type=spec.default_content_type,
+        )
+        self.log[tp].append(Record(tp.topic, 0, offset, at_ms, session, payload, headers))
+        return offset
+
+    async def deliver(self, processor: Processor, *, chunk_records: int = 3) -> None:
+        """Hand over everything not read yet, turn by turn over the inputs."""
+        while any(self.position[tp] < len(log) for tp, log in self.log.items()):
+            for tp, log in self.log.items():
+                records = log[self.position[tp] : self.position[tp] + chunk_records]
+                if records:
+                    self.position[tp] += len(records)
+                    await processor.on_chunk(Chunk(tp, self.generations[tp], records))
+
+    async def assign(self, processor: Processor) -> None:
+        """Give the processor every partition, read from what is committed."""
+        self.position = dict(self.committed)
+        await processor.on_assigned(self.committed, 1)
+
+    def on(self, topic: str) -> list[OutRecord]:
+        """What was published to an output topic."""
+        return [record for record in self.published if record.topic == self.pipeline.topic(topic)]
+
+    def results(self) -> list[Result]:
+        return [decode_result(record.value or b"") for record in self.on("results")]
+
+    async def result_log(self, shard: int) -> AsyncIterator[Result]:
+        for record in self.on("results"):
+            if record.partition == shard:
+                yield decode_result(record.value or b"")
+
+
+def header(record: OutRecord, name: str) -> str:
+    """One header of a published record."""
+    return dict(record.headers)[name].decode()
+
+
+def starts_ms(results: Iterable[Result]) -> list[str]:
+    """Seconds part of the results' window starts, in order of publication."""
+    return [result.window.start[-7:-1] for result in results]

@@ -1,0 +1,53 @@
+"""What a shard's results tell of its past."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+import msgspec
+
+from schemas.result import Result, SensorUse, WindowSpan
+from schemas.units import US_PER_S, us_to_iso
+from streams.processor.history import restore_from
+from tests.schemas.test_contract import RESULT
+
+
+def window(second: int, first: int, last: int, *, final: bool = True) -> Result:
+    return msgspec.structs.replace(
+        RESULT,
+        id=f"r{second}",
+        final=final,
+        window=WindowSpan(us_to_iso(second * US_PER_S), us_to_iso((second + 1) * US_PER_S)),
+        sensors={"mic": SensorUse("audio", "audio", 1, 1, 0, 0, 1.0, 0.0, None, [(first, last)])},
+    )
+
+
+async def log(*results: Result) -> AsyncIterator[Result]:
+    for result in results:
+        yield result
+
+
+async def test_a_session_is_closed_through_its_newest_final_window() -> None:
+    past = await restore_from(log(window(0, 0, 4), window(1, 5, 9)), {"audio": 0}, [])
+    assert [session.closed_through_us for session in past.sessions] == [2 * US_PER_S]
+
+
+async def test_only_offsets_that_are_read_again_are_listed_as_done() -> None:
+    past = await restore_from(log(window(0, 0, 4), window(1, 5, 9)), {"audio": 7}, [])
+    assert past.done == {"audio": {7, 8, 9}}
+
+
+async def test_a_sensor_is_known_from_the_first_window_that_had_it() -> None:
+    past = await restore_from(log(window(0, 0, 4), window(1, 5, 9)), {"audio": 0}, [])
+    assert past.sessions[0].sensors == {"mic": ("audio", US_PER_S)}
+
+
+async def test_a_repeated_result_counts_once() -> None:
+    once = await restore_from(log(window(0, 0, 4)), {"audio": 0}, [])
+    twice = await restore_from(log(window(0, 0, 4), window(0, 0, 4)), {"audio": 0}, [])
+    assert once == twice
+
+
+async def test_a_result_that_is_not_final_closes_nothing() -> None:
+    past = await restore_from(log(window(0, 0, 4, final=False)), {"audio": 0}, [])
+    assert past.sessions == []

@@ -1,0 +1,91 @@
+"""Settings: file and variables, unknown keys refused, secrets masked."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from schemas.errors import SettingsError
+from schemas.settings import Settings, load_settings
+
+
+def test_a_variable_wins_over_the_file(tmp_path: Path) -> None:
+    path = tmp_path / "sensorium.yaml"
+    path.write_text("kafka: {bootstrap: 'a:1', fetch_max_wait_ms: 7}\n")
+    settings = load_settings(path, {"SENSORIUM_KAFKA__BOOTSTRAP": "b:2"})
+    assert (settings.kafka.bootstrap, settings.kafka.fetch_max_wait_ms) == ("b:2", 7)
+
+
+def test_the_file_may_be_named_by_a_variable(tmp_path: Path) -> None:
+    path = tmp_path / "s.yaml"
+    path.write_text("worker: {device: cpu}\n")
+    assert load_settings(environ={"SENSORIUM_CONFIG": str(path)}).worker.device == "cpu"
+
+
+def test_an_unknown_variable_is_refused_by_its_name() -> None:
+    with pytest.raises(SettingsError, match=r"^SENSORIUM_KAFKA__BOOTSTRP: unknown key"):
+        load_settings(environ={"SENSORIUM_KAFKA__BOOTSTRP": "x:1"})
+
+
+def test_an_unknown_variable_gets_the_closest_known_key_as_a_hint() -> None:
+    with pytest.raises(SettingsError, match="did you mean 'bootstrap'"):
+        load_settings(environ={"SENSORIUM_KAFKA__BOOTSTRP": "x:1"})
+
+
+def test_an_unknown_key_is_refused_with_its_file(tmp_path: Path) -> None:
+    path = tmp_path / "s.yaml"
+    path.write_text("kafka: {servers: 'x:1'}\n")
+    with pytest.raises(SettingsError, match=r"s\.yaml: kafka\.servers: unknown key"):
+        load_settings(path, {})
+
+
+def test_a_wrong_value_says_what_was_expected_and_what_came() -> None:
+    with pytest.raises(SettingsError, match="DEVICE: expected 'cpu', 'cuda' or 'auto', got 'tpu'"):
+        load_settings(environ={"SENSORIUM_WORKER__DEVICE": "tpu"})
+
+
+def test_a_value_where_a_group_belongs_is_not_hidden_by_a_variable(tmp_path: Path) -> None:
+    path = tmp_path / "s.yaml"
+    path.write_text("kafka: 3\n")
+    with pytest.raises(SettingsError, match="got 3"):
+        load_settings(path, {"SENSORIUM_KAFKA__BOOTSTRAP": "b:2"})
+
+
+@pytest.mark.parametrize(
+    ("variable", "value"),
+    [
+        ("SENSORIUM_KAFKA__BOOTSTRAP", "127.0.0.1:99999"),
+        ("SENSORIUM_REDIS__URL", "redis://127.0.0.1:99999/0"),
+        ("SENSORIUM_REDIS__URL", "redis://127.0.0.1:abc/0"),
+    ],
+)
+def test_a_port_that_cannot_be_is_refused(variable: str, value: str) -> None:
+    with pytest.raises(SettingsError, match=f"{variable}: expected (a port|ports)"):
+        load_settings(environ={variable: value})
+
+
+def test_sasl_needs_its_credentials() -> None:
+    with pytest.raises(SettingsError, match="needs sasl_mechanism, sasl_username"):
+        load_settings(environ={"SENSORIUM_KAFKA__SECURITY_PROTOCOL": "SASL_SSL"})
+
+
+def test_secrets_are_masked_wherever_settings_are_printed() -> None:
+    settings = load_settings(
+        environ={
+            "SENSORIUM_REDIS__URL": "redis://me:hunter2@cache:6379/0",
+            "SENSORIUM_REDIS__PASSWORD": "hunter3",
+        }
+    )
+    printed = f"{settings.masked()}"
+    assert "hunter" not in printed
+    assert "redis://me:***@cache:6379/0" in printed
+
+
+def test_a_missing_file_is_one_line() -> None:
+    with pytest.raises(SettingsError, match=r"nowhere\.yaml: cannot be read"):
+        load_settings(Path("nowhere.yaml"), {})
+
+
+def test_settings_compare_by_value() -> None:
+    assert load_settings(environ={}) == Settings()

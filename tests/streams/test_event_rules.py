@@ -1,0 +1,115 @@
+"""Events from results: hysteresis, minimum duration, stable ids, the same after a restart."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from schemas.event import Event
+from schemas.pipeline import EventSpec
+from schemas.result import Result, TaskResult, WindowSpan
+from schemas.units import US_PER_S, us_to_iso
+from streams.event_rules import State, decode_state, encode_state, step
+from tests.schemas.test_contract import RESULT
+
+SPEC = EventSpec(name="alarm", task="t", label="on", open_at=0.7, close_at=0.4)
+
+
+def window(second: int, probability: float) -> Result:
+    """The result of a one-second window."""
+    return Result(
+        **{
+            **{name: getattr(RESULT, name) for name in RESULT.__struct_fields__},
+            "id": f"r{second}",
+            "window": WindowSpan(us_to_iso(second * US_PER_S), us_to_iso((second + 1) * US_PER_S)),
+            "tasks": {"t": TaskResult("on", {"on": probability, "off": 1 - probability})},
+        }
+    )
+
+
+def run(probabilities: list[float], spec: EventSpec = SPEC) -> list[Event]:
+    state: State = {}
+    events: list[Event] = []
+    for second, probability in enumerate(probabilities):
+        state, changes = step([spec], state, window(second, probability))
+        events += changes
+    return events
+
+
+def actions(probabilities: list[float], spec: EventSpec = SPEC) -> list[str]:
+    return [event.action for event in run(probabilities, spec)]
+
+
+def test_an_event_opens_at_its_threshold_and_closes_below_the_lower_one() -> None:
+    assert actions([0.1, 0.7, 0.5, 0.39]) == ["opened", "updated", "closed"]
+
+
+def test_between_the_thresholds_nothing_opens() -> None:
+    assert actions([0.6, 0.69, 0.5]) == []
+
+
+def test_between_the_thresholds_an_open_event_stays_open() -> None:
+    assert actions([0.7, 0.65, 0.6, 0.55]) == ["opened"]
+
+
+def test_an_event_opens_only_once_held_for_its_minimum_duration() -> None:
+    spec = SPEC.model_copy(update={"min_duration": timedelta(seconds=3)})
+    opened = run([0.9, 0.9, 0.9, 0.9], spec)
+    assert [(event.action, event.until) for event in opened] == [
+        ("opened", us_to_iso(3 * US_PER_S))
+    ]
+
+
+def test_a_blip_shorter_than_the_minimum_duration_leaves_no_trace() -> None:
+    spec = SPEC.model_copy(update={"min_duration": timedelta(seconds=3)})
+    assert actions([0.9, 0.9, 0.6, 0.9, 0.9], spec) == []
+
+
+def test_the_id_stays_the_same_from_opened_to_closed() -> None:
+    assert len({event.event_id for event in run([0.8, 0.99, 0.1])}) == 1
+
+
+def test_a_second_event_of_the_same_kind_has_another_id() -> None:
+    opened = [event for event in run([0.8, 0.1, 0.8]) if event.action == "opened"]
+    assert len({event.event_id for event in opened}) == 2
+
+
+def test_a_closed_event_ends_with_its_last_held_window() -> None:
+    assert run([0.8, 0.8, 0.1])[-1].until == us_to_iso(2 * US_PER_S)
+
+
+def test_the_peak_is_remembered() -> None:
+    assert run([0.8, 0.95, 0.1])[-1].peak_probability == 0.95
+
+
+def test_a_result_without_the_task_changes_nothing() -> None:
+    other = SPEC.model_copy(update={"task": "unknown"})
+    assert actions([0.9, 0.1], other) == []
+
+
+@given(st.lists(st.floats(0, 1), max_size=20), st.integers(0, 20))
+def test_a_worker_that_takes_over_goes_on_as_if_nothing_had_happened(
+    probabilities: list[float], stop: int
+) -> None:
+    state: State = {}
+    events: list[Event] = []
+    for second, probability in enumerate(probabilities):
+        if second == stop:
+            state = decode_state(encode_state(state))
+        state, changes = step([SPEC], state, window(second, probability))
+        events += changes
+    assert events == run(probabilities)
+
+
+@given(st.lists(st.floats(0, 1), max_size=30))
+def test_every_change_has_its_own_id(probabilities: list[float]) -> None:
+    ids = [event.id for event in run(probabilities)]
+    assert len(set(ids)) == len(ids)
+
+
+@given(st.lists(st.floats(0, 1), max_size=30))
+def test_opened_and_closed_alternate(probabilities: list[float]) -> None:
+    edges = [action for action in actions(probabilities) if action != "updated"]
+    assert edges == ["opened", "closed"] * (len(edges) // 2) + ["opened"] * (len(edges) % 2)

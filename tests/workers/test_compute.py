@@ -1,0 +1,184 @@
+"""The compute port: one result per sample and window, and the culprit alone pays."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from pathlib import Path
+from unittest import mock
+
+import numpy as np
+import pytest
+import torch
+
+from schemas.sample import Modality, Sample
+from streams.align.types import Window, WindowSample
+from streams.compute import BadSample
+from tests.workers.models import TASKS, pipeline, write_model
+from tests.workers.payloads import example, sample
+from workers.compute import TorchCompute
+from workers.encoders.feature import FEATURE_BYTES
+from workers.encoders.series import SeriesEncoder
+from workers.errors import DeviceError, ModelError
+
+
+@pytest.fixture
+def compute(tmp_path: Path) -> Iterator[TorchCompute]:
+    write_model(tmp_path / "model")
+    made = TorchCompute.load(pipeline(str(tmp_path / "model")), device="cpu", threads=1)
+    yield made
+    made.close()
+
+
+def one(modality: Modality, seed: int = 0) -> Sample:
+    content_type, payload = example(modality, seed)
+    return sample(modality, content_type, payload, offset=seed, input=modality.value)
+
+
+def vitals(heart_rate: float, offset: int = 0) -> Sample:
+    payload = f'{{"hr": {heart_rate}}}'.encode()
+    return sample(Modality.SERIES, "application/json", payload, offset=offset, input="series")
+
+
+def window(features: list[bytes], input: str = "audio") -> Window:
+    samples = tuple(
+        WindowSample(f"{input}.{i}", input, i, i * 1_000, i * 1_000, feature)
+        for i, feature in enumerate(features)
+    )
+    return Window(0, "s", 0, 2_000_000, samples, {}, 0)
+
+
+class Poisoned(SeriesEncoder):
+    """Fails, or answers NaN, where the first statistic of the heart rate says so."""
+
+    def __init__(self, inner: SeriesEncoder, failure: str) -> None:
+        super().__init__()
+        self.hidden, self.project, self.failure = inner.hidden, inner.project, failure
+
+    def forward(self, vectors: torch.Tensor) -> torch.Tensor:
+        poisoned = vectors[:, 1] > 0.99
+        if bool(poisoned.any()) and self.failure == "raise":
+            raise RuntimeError("a kernel failed")
+        if bool(poisoned.any()) and self.failure == "device":
+            raise torch.OutOfMemoryError("out of memory")
+        return torch.where(poisoned.unsqueeze(1), torch.nan, super().forward(vectors))
+
+
+def poison(compute: TorchCompute, failure: str) -> None:
+    encoders = compute._network.encoders
+    inner = encoders["series"]
+    assert isinstance(inner, SeriesEncoder)
+    encoders["series"] = Poisoned(inner, failure).eval()
+
+
+async def test_every_modality_is_encoded_in_the_order_of_the_call(compute: TorchCompute) -> None:
+    samples = [one(m, seed) for seed in range(5) for m in Modality]
+    together = await compute.encode(samples)
+    alone = [(await compute.encode([s]))[0] for s in samples]
+    assert together == alone
+    assert all(isinstance(f, bytes) and len(f) == FEATURE_BYTES for f in together)
+
+
+async def test_concurrent_calls_get_their_own_results(compute: TorchCompute) -> None:
+    calls = [[vitals(60 + 5 * i + j) for j in range(3)] for i in range(10)]
+    results = await asyncio.gather(*(compute.encode(call) for call in calls))
+    assert list(results) == [await compute.encode(call) for call in calls]
+    assert len({feature for result in results for feature in result}) > 10
+
+
+@pytest.mark.parametrize(
+    ("failure", "reason"), [("raise", "encoder_failed"), ("nan", "non_finite_feature")]
+)
+async def test_one_poisoned_sample_of_64_leaves_63_features(
+    compute: TorchCompute, failure: str, reason: str
+) -> None:
+    healthy = await compute.encode([vitals(60 + i) for i in range(64)])
+    poison(compute, failure)
+    samples = [vitals(200 if i == 41 else 60 + i, i) for i in range(64)]
+    results = await compute.encode(samples)
+    bad = results[41]
+    assert isinstance(bad, BadSample)
+    assert bad.reason == reason
+    assert [r for i, r in enumerate(results) if i != 41] == [
+        r for i, r in enumerate(healthy) if i != 41
+    ]
+
+
+async def test_a_device_that_fails_makes_no_bad_samples(compute: TorchCompute) -> None:
+    poison(compute, "device")
+    with pytest.raises(DeviceError, match="OutOfMemoryError"):
+        await compute.encode([vitals(200)])
+    assert isinstance((await compute.encode([vitals(60)]))[0], bytes)
+
+
+async def test_undecodable_samples_are_named_among_good_ones(compute: TorchCompute) -> None:
+    cut = one(Modality.VIDEO)
+    truncated = sample(Modality.VIDEO, "image/jpeg", cut.payload[:-200], input="video")
+    empty = sample(Modality.TEXT, "text/plain", b"", input="text")
+    results = await compute.encode([cut, truncated, empty, one(Modality.TEXT)])
+    assert [r.reason if isinstance(r, BadSample) else "ok" for r in results] == [
+        "ok",
+        "truncated_jpeg",
+        "empty_value",
+        "ok",
+    ]
+
+
+async def test_the_event_loop_is_free_while_samples_are_encoded(compute: TorchCompute) -> None:
+    call = asyncio.create_task(compute.encode([one(Modality.VIDEO, i) for i in range(64)]))
+    turns = 0
+    while not call.done():
+        turns += 1
+        await asyncio.sleep(0)
+    assert turns > 10
+
+
+async def test_a_window_is_answered_alike_alone_and_among_others(compute: TorchCompute) -> None:
+    features = await compute.encode([one(Modality.AUDIO, i) for i in range(40)])
+    windows = [window([f for f in features[: n % 40] if isinstance(f, bytes)]) for n in range(64)]
+    together = await compute.fuse(windows)
+    assert together == [(await compute.fuse([w]))[0] for w in windows]
+    assert {task: list(labels) for task, labels in together[0].tasks.items()} == TASKS
+
+
+async def test_shares_name_the_modalities_that_are_there(compute: TorchCompute) -> None:
+    feature = (await compute.encode([one(Modality.AUDIO)]))[0]
+    assert isinstance(feature, bytes)
+    answer = (await compute.fuse([window([feature])]))[0]
+    assert answer.modalities == {"audio": 1.0}
+    assert (await compute.fuse([window([])]))[0].modalities == {}
+
+
+async def test_a_feature_of_another_model_is_refused_and_not_guessed(
+    compute: TorchCompute,
+) -> None:
+    with pytest.raises(ModelError, match="features of another model"):
+        await compute.fuse([window([bytes(100)])])
+
+
+async def test_no_samples_and_no_windows_give_nothing(compute: TorchCompute) -> None:
+    assert await compute.encode([]) == []
+    assert await compute.fuse([]) == []
+
+
+async def test_a_bug_in_a_decoder_does_not_escape(compute: TorchCompute) -> None:
+    bug = mock.Mock(side_effect=RecursionError("payload text"))
+    with mock.patch.dict("workers.codecs._DECODERS", {Modality.TEXT: bug}):
+        result = (await compute.encode([one(Modality.TEXT)]))[0]
+    assert result == BadSample(
+        "undecodable", "RecursionError", "the text decoder failed with RecursionError"
+    )
+
+
+async def test_features_are_finite_for_extreme_but_valid_input(compute: TorchCompute) -> None:
+    loud = np.full(1_600, 1e30, "<f4").tobytes()
+    content_type = "audio/pcm;rate=16000;channels=1;format=f32le"
+    wild = b'{"hr": 1e300, "unknown": -1e300}'
+    results = await compute.encode(
+        [
+            sample(Modality.AUDIO, content_type, loud, input="audio"),
+            sample(Modality.SERIES, "application/json", wild, input="series"),
+            sample(Modality.OBJECTS, "application/json", b"[]", input="objects"),
+        ]
+    )
+    assert all(isinstance(result, bytes) for result in results)

@@ -1,0 +1,145 @@
+"""Vital signs, CAN signals and waveforms as one vector of statistics per channel."""
+
+from __future__ import annotations
+
+import math
+import zlib
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from schemas.payloads import Readings, Waveforms
+from workers.codecs.json_form import read_json
+from workers.codecs.media_type import MediaType
+from workers.errors import CodecError
+
+#: Channel -> the values that become -1 and +1. For vital signs these are the ends of what a
+#: bedside monitor shows of a living adult, not of what is healthy; for a car, of road traffic.
+RANGES: dict[str, tuple[float, float]] = {
+    "hr": (30.0, 200.0),  # beats/min
+    "pulse": (30.0, 200.0),  # beats/min
+    "resp": (4.0, 50.0),  # breaths/min
+    "spo2": (70.0, 100.0),  # %
+    "abp_sys": (50.0, 220.0),  # mmHg, as are all pressures
+    "abp_dia": (20.0, 140.0),
+    "abp_mean": (30.0, 170.0),
+    "nbp_sys": (50.0, 220.0),
+    "nbp_dia": (20.0, 140.0),
+    "nbp_mean": (30.0, 170.0),
+    "cvp": (-5.0, 30.0),
+    "pap_mean": (5.0, 60.0),
+    "temp": (33.0, 42.0),  # °C
+    "etco2": (10.0, 80.0),  # mmHg
+    "ecg": (-2.0, 2.0),  # mV, waveform
+    "pleth": (0.0, 1.0),  # waveform
+    "speed": (0.0, 40.0),  # m/s
+    "acceleration": (-8.0, 8.0),  # m/s²
+    "yaw_rate": (-1.0, 1.0),  # rad/s
+    "steering": (-8.0, 8.0),  # rad
+    "brake": (0.0, 1.0),
+    "throttle": (0.0, 1.0),
+}
+#: Channels of other names share these slots by hash.
+SPARE_SLOTS = 10
+SLOTS = len(RANGES) + SPARE_SLOTS
+#: Per slot: presence, mean, standard deviation, last less first, log10 of crossings per second.
+STATISTICS = 5
+LENGTH = SLOTS * STATISTICS
+MAX_CHANNELS = 128
+#: One channel's values in one sample: 60 s of a 500 Hz ECG.
+MAX_VALUES = 30_000
+
+_SLOT = {name: slot for slot, name in enumerate(RANGES)}
+#: Other spellings of monitors and of PhysioNet records.
+_ALIASES = {
+    "heart_rate": "hr", "rr": "resp", "resp_rate": "resp", "respiration": "resp",
+    "o2sat": "spo2", "sao2": "spo2", "abp": "abp_mean", "abpsys": "abp_sys",
+    "abpdias": "abp_dia", "abpmean": "abp_mean", "nbp": "nbp_mean", "nbpsys": "nbp_sys",
+    "nbpdias": "nbp_dia", "nbpmean": "nbp_mean", "sbp": "abp_sys", "dbp": "abp_dia",
+    "map": "abp_mean", "temperature": "temp", "co2": "etco2",
+}  # fmt: skip
+#: Normalised values are cut here, so that a wild unit cannot drown the other channels.
+_LIMIT = 3.0
+
+
+_waveforms = msgspec.json.Decoder(Waveforms)
+_scalars = msgspec.json.Decoder(Readings)
+_shapes = msgspec.json.Decoder(dict[str, msgspec.Raw])
+
+
+def channel_slot(name: str) -> int:
+    """Slot of a channel name, 0 to SLOTS - 1.
+
+    >>> channel_slot("ABP Sys") == channel_slot("abp_sys") == 4
+    True
+    """
+    lowered = name.strip().lower().replace(" ", "_").replace("-", "_")
+    known = _SLOT.get(_ALIASES.get(lowered, lowered))
+    return len(RANGES) + zlib.crc32(lowered.encode()) % SPARE_SLOTS if known is None else known
+
+
+def _normalise(values: NDArray[np.float64], slot: int) -> NDArray[np.float64]:
+    if slot < len(RANGES):
+        low, high = tuple(RANGES.values())[slot]
+        scaled = 2.0 * (values - low) / (high - low) - 1.0
+    else:
+        # Nothing is known of the unit: keep sign and order of magnitude.
+        scaled = np.arcsinh(values) / 4.0
+    return np.clip(scaled, -_LIMIT, _LIMIT)
+
+
+def _statistics(
+    values: NDArray[np.float64], slot: int, rate_hz: float
+) -> tuple[float, float, float, float, float]:
+    scaled = _normalise(values, slot)
+    if len(values) == 1:  # vital signs come one value at a time
+        return 1.0, float(scaled[0]), 0.0, 0.0, 0.0
+    centred = scaled - scaled.mean()
+    crossings = np.count_nonzero(np.diff(np.signbit(centred)))
+    per_second = crossings * rate_hz / len(values)
+    return (
+        1.0,
+        float(scaled.mean()),
+        float(scaled.std()),
+        float(scaled[-1] - scaled[0]),
+        math.log10(1.0 + per_second),
+    )
+
+
+def _read(payload: bytes) -> tuple[dict[str, list[float | None]], float]:
+    if "channels" in read_json(payload, _shapes):
+        block = read_json(payload, _waveforms)
+        if not 0.0 < block.rate_hz <= 100_000.0:
+            raise CodecError("bad_json", "series: expected rate_hz above 0 and up to 100,000")
+        return block.channels, block.rate_hz
+    return {name: [value] for name, value in read_json(payload, _scalars).items()}, 1.0
+
+
+def decode_series(payload: bytes, media: MediaType) -> NDArray[np.float32]:
+    """Statistics per channel, float32 (LENGTH,) = (SLOTS, STATISTICS) in rows; absent: zeros.
+
+    The payload is ``{"hr": 80, "spo2": null}`` or ``{"channels": {"ecg": [...]}, "rate_hz": 125}``;
+    null is a missing value. Raises ``CodecError``: ``unknown_content_type``, ``not_utf8``,
+    ``not_json``, ``bad_json``, ``too_many_channels``, ``too_many_values``.
+    """
+    if media.essence != "application/json":
+        raise CodecError(
+            "unknown_content_type", f"expected application/json, got {media.essence!r:.80}"
+        )
+    channels, rate_hz = _read(payload)
+    if len(channels) > MAX_CHANNELS:
+        raise CodecError(
+            "too_many_channels", f"expected at most {MAX_CHANNELS} channels, got {len(channels)}"
+        )
+    vector = np.zeros((SLOTS, STATISTICS), np.float32)
+    for name, listed in sorted(channels.items()):
+        if len(listed) > MAX_VALUES:
+            raise CodecError(
+                "too_many_values", f"expected at most {MAX_VALUES} values, got {len(listed)}"
+            )
+        values = np.asarray([value for value in listed if value is not None], np.float64)
+        if values.size:
+            slot = channel_slot(name)
+            vector[slot] = _statistics(values, slot, rate_hz)
+    return vector.reshape(-1)

@@ -1,0 +1,50 @@
+"""Errors of compute and of the commands that start it.
+
+WorkerError
+├── CodecError           one payload cannot be decoded (carries a stable ``reason``)
+├── ModelError           a model cannot be used: missing, damaged, or not what the pipeline asks for
+├── DeviceError          the asked-for device is not there or failed
+└── TrainError           a training run cannot start or came out unusable
+"""
+
+from __future__ import annotations
+
+
+class WorkerError(Exception):
+    """Base of every error that ``workers`` raises. The message names expected, got, and remedy."""
+
+    #: Whether the same call may succeed later without anyone changing anything.
+    retriable = False
+
+
+class CodecError(WorkerError):
+    """One payload that is not what its content type says; it becomes a ``BadSample``.
+
+    ``reason`` is a short stable word for metrics and dead-letter headers; the message holds no
+    payload bytes.
+    """
+
+    def __init__(self, reason: str, message: str) -> None:
+        super().__init__(message)
+        self.reason = reason
+
+
+class ModelError(WorkerError):
+    """A model that cannot be used; ``model`` is the name or folder that was asked for."""
+
+    def __init__(self, model: str, message: str) -> None:
+        super().__init__(f"model {model!r}: {message}")
+        self.model = model
+
+
+class DeviceError(WorkerError):
+    """The device is not there, or it failed while a batch ran on it.
+
+    Never the fault of a sample: the batch has to be tried again, here or on another worker.
+    """
+
+    retriable = True
+
+
+class TrainError(WorkerError):
+    """A training run cannot start or came out unusable."""

@@ -1,0 +1,1 @@
+"""Fusion: the tokens of an aligned window in, probabilities per task out."""

@@ -1,0 +1,129 @@
+"""One worker process: engine, windows, model and health endpoints of one pipeline, put together."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import socket
+import uuid
+from collections.abc import AsyncIterator
+
+from schemas.pipeline import Pipeline
+from schemas.result import Result
+from schemas.settings import Settings
+from streams.align.redis_store import RedisStore
+from streams.align.spec import from_pipeline
+from streams.engine.app import FaustEngine
+from streams.engine.base import CONNECT_TIMEOUT_S, BaseEngine
+from streams.engine.settings import ChunkLimits, EngineSettings
+from streams.engine.worker import serve
+from streams.health import serve_health
+from streams.kafka_client import check_broker, client_kwargs
+from streams.metrics import Metrics
+from streams.processor.fuse_loop import FuseLimits
+from streams.processor.history import ResultLog
+from streams.processor.pipeline import PipelineProcessor
+from streams.redis_client import check_redis, connect_redis, is_reachable
+from streams.results_log import read_results
+from streams.topics import check_partitions, plan_topics
+
+log = logging.getLogger(__name__)
+
+
+def owner_name() -> str:
+    """A name that no other worker has had: fencing compares it."""
+    return f"{socket.gethostname()}-{os.getpid()}-{uuid.uuid4().hex[:8]}"
+
+
+def group_id(pipeline: Pipeline) -> str:
+    """The consumer group that a pipeline's workers share."""
+    return f"sensorium.{pipeline.pipeline}"
+
+
+def result_log(pipeline: Pipeline, settings: Settings) -> ResultLog:
+    """Reads back a shard's published results."""
+
+    def read(shard: int) -> AsyncIterator[Result]:
+        return read_results(pipeline.results_topic, shard, client_kwargs(settings.kafka))
+
+    return read
+
+
+def engine_settings(pipeline: Pipeline, settings: Settings) -> EngineSettings:
+    """What the engine of a pipeline is told."""
+    worker = settings.worker
+    return EngineSettings(
+        topics=tuple(pipeline.topic(name) for name in pipeline.inputs),
+        partitions=pipeline.partitions,
+        group_id=group_id(pipeline),
+        kafka=settings.kafka,
+        chunk=ChunkLimits(max_records=worker.chunk_records, max_bytes=worker.chunk_bytes),
+        tick_interval_ms=worker.tick_interval_ms,
+    )
+
+
+async def serve_worker(
+    pipeline: Pipeline, settings: Settings, *, engine_type: type[BaseEngine] = FaustEngine
+) -> int:
+    """Run one worker until SIGTERM, SIGINT or a failure; returns the process's exit code.
+
+    Raises ``StoreUnreachable``, ``BrokerUnreachable``, ``TopicError`` or a ``WorkerError`` before
+    anything is consumed, when something that the worker needs is not there.
+    """
+    # Torch takes seconds to import; the rest of this module serves without it.
+    from workers.compute import TorchCompute
+
+    await check_redis(settings.redis)
+    await check_broker(settings.kafka, CONNECT_TIMEOUT_S)
+    compute = await asyncio.to_thread(
+        TorchCompute.load,
+        pipeline,
+        device=settings.worker.device,
+        threads=settings.worker.threads or None,
+        max_delay_ms=settings.worker.max_batch_delay_ms,
+    )
+    topics = {plan.name: plan.partitions for plan in plan_topics(pipeline)}
+    await asyncio.to_thread(check_partitions, settings.kafka, topics)
+    redis = connect_redis(settings.redis)
+    metrics = Metrics(pipeline.pipeline)
+    processor = PipelineProcessor(
+        pipeline,
+        RedisStore(from_pipeline(pipeline, compute.model.digest), redis),
+        compute,
+        result_log(pipeline, settings),
+        owner=owner_name(),
+        metrics=metrics,
+        limits=FuseLimits(
+            lease_ms=settings.worker.lease_ms, max_due_windows=settings.worker.max_due_windows
+        ),
+    )
+    engine = engine_type(engine_settings(pipeline, settings), processor)
+
+    async def is_warm() -> bool:
+        return True  # loading returns a model that has run once
+
+    async def has_partitions() -> bool:
+        return processor.shards.any_usable()
+
+    async def redis_answers() -> bool:
+        return await is_reachable(redis)
+
+    conditions = {"model": is_warm, "partitions": has_partitions, "redis": redis_answers}
+    try:
+        async with serve_health(
+            metrics.registry,
+            conditions,
+            host=settings.worker.web_host,
+            port=settings.worker.web_port,
+        ) as port:
+            log.info("health and metrics on http://%s:%d", settings.worker.web_host, port)
+            return await serve(engine)
+    finally:
+        compute.close()
+        await redis.aclose()
+
+
+def run_worker(pipeline: Pipeline, settings: Settings) -> int:
+    """``serve_worker`` in a loop of its own."""
+    return asyncio.run(serve_worker(pipeline, settings))
