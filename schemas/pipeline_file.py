@@ -10,20 +10,15 @@ import yaml
 from pydantic import ValidationError
 
 from schemas.errors import PipelineFileError
-from schemas.pipeline import (
-    ClockSpec,
-    EventSpec,
-    InputSpec,
-    Limits,
-    ModelSpec,
-    Pipeline,
-    WindowSpec,
-)
+from schemas.inputs import InputSpec
+from schemas.pipeline import ClockSpec, EventSpec, ModelSpec, Pipeline
 from schemas.validation import Problem, explain
+from schemas.windows import Limits, ResultSpec, WindowSpec
 
 _KNOWN_KEYS: dict[str, list[str]] = {
     "": sorted(Pipeline.model_fields),
     "window": sorted(WindowSpec.model_fields),
+    "results": sorted(ResultSpec.model_fields),
     "clock": sorted(ClockSpec.model_fields),
     "model": sorted(ModelSpec.model_fields),
     "limits": sorted(Limits.model_fields),

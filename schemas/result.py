@@ -15,6 +15,8 @@ ID_NAMESPACE = uuid.UUID("6f0c1c2e-6a0b-5d0c-9d55-3f2a8b7f5e11")
 
 #: Why a sensor has nothing in a window.
 AbsentReason = Literal["idle", "never_seen", "dropped", "late", "invalid"]
+#: Why a result was published when it was.
+Cause = Literal["watermark", "early", "late"]
 
 
 class WindowSpan(msgspec.Struct, frozen=True):
@@ -31,6 +33,16 @@ class TaskResult(msgspec.Struct, frozen=True):
     probabilities: dict[str, float]
 
 
+class Correction(msgspec.Struct, frozen=True):
+    """What was added to a sensor's event times: ``offset_ms`` at the window's newest sample of it,
+    of which ``fixed_ms`` by configuration; ``drift_ppm`` is the clock's rate less 1 as estimated.
+    """
+
+    offset_ms: float
+    fixed_ms: float = 0.0
+    drift_ppm: float = 0.0
+
+
 class SensorUse(msgspec.Struct, frozen=True):
     """What one sensor gave to this window.
 
@@ -38,7 +50,10 @@ class SensorUse(msgspec.Struct, frozen=True):
     they add up to what was accepted. ``used``: samples that the matcher gave to the model.
     ``coverage``: share of the window that the sensor covered, 0 to 1. ``skew_ms``: event time of
     the used samples' mean against the window's reference time. ``offsets``: [first, last] runs of
-    the input partition's offsets behind ``samples``.
+    the input partition's offsets behind ``samples``. ``matched``: offset of the sample that
+    ``nearest`` or ``hold`` chose; ``age_ms``: how long before the window's end a held one was
+    sensed. ``gaps`` and ``repeats``: sequence numbers that were skipped, or that came again, just
+    before the window's samples. ``clock``: the correction of the sensor's event times, if any.
     """
 
     input: str
@@ -51,6 +66,11 @@ class SensorUse(msgspec.Struct, frozen=True):
     skew_ms: float | None
     absent: AbsentReason | None
     offsets: list[tuple[int, int]]
+    matched: int | None = None
+    age_ms: float | None = None
+    gaps: int = 0
+    repeats: int = 0
+    clock: Correction | None = None
 
 
 class Quality(msgspec.Struct, frozen=True):
@@ -74,15 +94,24 @@ class Timings(msgspec.Struct, frozen=True):
 
     ``completed_at_ms``: epoch time at which the sample (or idleness) that completed the window was
     applied; ``wait_ms``: from then to the start of fusion; ``fuse_ms``: the fusion batch.
+    ``watermark``: how far the session's watermark had come, RFC 3339; null where every sensor was
+    idle and all that was there was flushed. ``idle``: sensors that were not waited for.
     """
 
     completed_at_ms: int
     wait_ms: float
     fuse_ms: float
+    watermark: str | None = None
+    idle: list[str] = []
 
 
 class Result(msgspec.Struct, frozen=True):
-    """The fused inference for one window of one session."""
+    """The fused inference for one window of one session.
+
+    Revisions of a window are numbered from 0 on, not always without a gap; the final one is the
+    last. ``cause``: the watermark (or a flush) that closed the window, ``early``, a first look
+    before that, or ``late``, samples that came while lateness is allowed.
+    """
 
     id: str
     pipeline: str
@@ -96,6 +125,7 @@ class Result(msgspec.Struct, frozen=True):
     quality: Quality
     model: ModelRef
     timings: Timings
+    cause: Cause = "watermark"
 
 
 _encoder = msgspec.json.Encoder()

@@ -57,6 +57,17 @@ def parse_duration(value: object) -> timedelta:
     return timedelta(microseconds=us)
 
 
+def parse_signed_duration(value: object) -> timedelta:
+    """``parse_duration`` with a sign allowed.
+
+    >>> parse_signed_duration("-300ms") / timedelta(milliseconds=1)
+    -300.0
+    """
+    if isinstance(value, str) and value.strip().startswith("-"):
+        return -parse_duration(value.strip()[1:])
+    return parse_duration(value)
+
+
 def parse_size(value: object) -> int:
     """``'4MB'`` -> bytes; an ``int`` is taken as bytes.
 
@@ -75,6 +86,11 @@ def format_duration(value: timedelta) -> str:
         if us and us % _DURATION_US[unit] == 0:
             return f"{us // _DURATION_US[unit]}{unit}"
     return f"{us}us"
+
+
+def format_signed_duration(value: timedelta) -> str:
+    """``format_duration`` with a sign where there is one."""
+    return f"-{format_duration(-value)}" if value < timedelta(0) else format_duration(value)
 
 
 def to_us(value: timedelta) -> int:
@@ -119,5 +135,17 @@ Duration = Annotated[
     BeforeValidator(parse_duration),
     PlainSerializer(format_duration, return_type=str),
     _duration_schema,
+]
+SignedDuration = Annotated[
+    timedelta,
+    BeforeValidator(parse_signed_duration),
+    PlainSerializer(format_signed_duration, return_type=str),
+    WithJsonSchema(
+        {
+            "type": "string",
+            "pattern": r"^-?\d+(\.\d+)?\s*(us|ms|s|m|h|d)$",
+            "examples": ["300ms", "-40ms"],
+        }
+    ),
 ]
 Size = Annotated[int, BeforeValidator(parse_size)]

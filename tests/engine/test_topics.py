@@ -4,7 +4,9 @@ from collections.abc import Callable
 
 import pytest
 
-from schemas.pipeline import InputSpec, ModelSpec, Pipeline, WindowSpec
+from schemas.inputs import InputSpec
+from schemas.pipeline import ModelSpec, Pipeline
+from schemas.windows import WindowSpec
 from schemas.sample import Modality
 from schemas.settings import KafkaSettings
 from streams.engine.settings import MAX_REQUEST_BYTES

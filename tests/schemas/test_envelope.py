@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 from schemas.content_type import ACCEPTED, pcm_format
 from schemas.envelope import decode_ce_attributes, decode_sample, encode_headers, sample_type
 from schemas.errors import EnvelopeError
-from schemas.pipeline import DEFAULT_CONTENT_TYPES, ClockSpec, InputSpec
+from schemas.inputs import DEFAULT_CONTENT_TYPES, InputSpec
+from schemas.pipeline import ClockSpec
 from schemas.sample import Modality, Sample
 from schemas.units import MAX_EVENT_TIME_US, us_to_iso
 

@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 
 from schemas.errors import PipelineFileError
-from schemas.pipeline import Nearest
+from schemas.inputs import Nearest
 from schemas.pipeline_file import load_pipeline, parse_pipeline, shipped_pipelines
 
 SMALL = """\

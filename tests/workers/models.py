@@ -7,7 +7,9 @@ from pathlib import Path
 
 import torch
 
-from schemas.pipeline import InputSpec, ModelSpec, Pipeline, WindowSpec
+from schemas.inputs import InputSpec
+from schemas.pipeline import ModelSpec, Pipeline
+from schemas.windows import WindowSpec
 from schemas.sample import Modality
 from workers.codecs.forms import INPUT_FORMS
 from workers.fusion.network import Network
