@@ -13,6 +13,8 @@ from typing import Annotated
 
 from pydantic import BeforeValidator, PlainSerializer, WithJsonSchema
 
+from schemas.remembered import Remembered
+
 US_PER_MS = 1_000
 US_PER_S = 1_000_000
 
@@ -100,7 +102,9 @@ def to_us(value: timedelta) -> int:
 
 def time_to_us(value: datetime) -> int:
     """Microseconds since the epoch of an aware ``datetime``."""
-    return (value - _EPOCH) // timedelta(microseconds=1)
+    since = value - _EPOCH
+    # Exact, like a division of timedeltas, at a third of its cost.
+    return (since.days * 86_400 + since.seconds) * US_PER_S + since.microseconds
 
 
 def us_to_time(event_time_us: int) -> datetime:
@@ -114,9 +118,20 @@ def us_to_iso(event_time_us: int) -> str:
     >>> us_to_iso(1_700_000_000_250_000)
     '2023-11-14T22:13:20.250Z'
     """
-    time = us_to_time(event_time_us)
-    spec = "microseconds" if event_time_us % US_PER_MS else "milliseconds"
-    return time.isoformat(timespec=spec).replace("+00:00", "Z")
+    second, rest_us = divmod(event_time_us, US_PER_S)
+    whole_ms, beyond_us = divmod(rest_us, US_PER_MS)
+    if beyond_us:
+        return f"{_SECOND_TEXT[second]}.{rest_us:06d}Z"
+    return _SECOND_TEXT[second] + _MS_TEXT[whole_ms]
+
+
+def _second_text(second: int) -> str:
+    return us_to_time(second * US_PER_S).isoformat(timespec="seconds").removesuffix("+00:00")
+
+
+#: Windows of many sessions begin and end at the same seconds.
+_SECOND_TEXT = Remembered(_second_text)
+_MS_TEXT = tuple(f".{ms:03d}Z" for ms in range(1_000))
 
 
 def iso_to_us(text: str) -> int:
