@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from schemas.event import EVENT_TYPES, Event, encode_event
 from schemas.pipeline import Pipeline
+from schemas.remembered import Remembered
 from schemas.result import RESULT_TYPE, Result, encode_result
 from schemas.units import US_PER_MS
 from streams.align.types import LateSample
@@ -17,54 +18,56 @@ ATTEMPTS = "dlq.attempts"
 #: Longest error message in a dead letter's headers.
 _MAX_MESSAGE = 500
 
+Header = tuple[str, bytes]
 
-def _cloud_event(
-    *, id_: str, type_: str, pipeline: str, session: str, time: str
-) -> list[tuple[str, bytes]]:
+
+def _source(pipeline: str) -> Header:
+    return ("ce_source", f"sensorium/{pipeline}".encode())
+
+
+def _type(type_: str) -> Header:
+    return ("ce_type", type_.encode())
+
+
+_SPECVERSION: Header = ("ce_specversion", b"1.0")
+_JSON: Header = ("content-type", b"application/json")
+_SOURCES = Remembered(_source)
+_TYPES = Remembered(_type)
+
+
+def _cloud_event(id_: str, type_: str, pipeline: str, subject: bytes, time: str) -> list[Header]:
     return [
-        ("ce_specversion", b"1.0"),
+        _SPECVERSION,
         ("ce_id", id_.encode()),
-        ("ce_source", f"sensorium/{pipeline}".encode()),
-        ("ce_type", type_.encode()),
-        ("ce_subject", session.encode()),
+        _SOURCES[pipeline],
+        _TYPES[type_],
+        ("ce_subject", subject),
         ("ce_time", time.encode()),
-        ("content-type", b"application/json"),
+        _JSON,
     ]
 
 
 def result_record(pipeline: Pipeline, shard: int, result: Result) -> OutRecord:
     """A result on ``<pipeline>.results``, on its shard's partition, event time = window end."""
-    headers = _cloud_event(
-        id_=result.id,
-        type_=RESULT_TYPE,
-        pipeline=result.pipeline,
-        session=result.session,
-        time=result.window.end,
-    )
+    key = result.session.encode()
     return OutRecord(
-        topic=pipeline.results_topic,
-        key=result.session.encode(),
-        value=encode_result(result),
-        headers=headers,
-        partition=shard,
+        pipeline.results_topic,
+        key,
+        encode_result(result),
+        _cloud_event(result.id, RESULT_TYPE, result.pipeline, key, result.window.end),
+        shard,
     )
 
 
 def event_record(pipeline: Pipeline, shard: int, event: Event) -> OutRecord:
     """An event change on ``<pipeline>.events``."""
-    headers = _cloud_event(
-        id_=event.id,
-        type_=EVENT_TYPES[event.action],
-        pipeline=event.pipeline,
-        session=event.session,
-        time=event.until,
-    )
+    key = event.session.encode()
     return OutRecord(
-        topic=pipeline.events_topic,
-        key=event.session.encode(),
-        value=encode_event(event),
-        headers=headers,
-        partition=shard,
+        pipeline.events_topic,
+        key,
+        encode_event(event),
+        _cloud_event(event.id, EVENT_TYPES[event.action], event.pipeline, key, event.until),
+        shard,
     )
 
 
