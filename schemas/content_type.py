@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import lru_cache
 from types import MappingProxyType
 from typing import NamedTuple
 
 from schemas.sample import Modality
+
+#: Called with a record's value and the default; returns the content type.
+Recogniser = Callable[[bytes, str], str]
 
 _STILLS = frozenset({"image/jpeg", "image/png"})
 _JSON = frozenset({"application/json"})
@@ -69,34 +72,50 @@ class PcmFormat(NamedTuple):
         return f"{PCM};rate={self.rate_hz};channels={self.channels};format={self.sample_format}"
 
 
-_SIGNATURES: Mapping[Modality, tuple[tuple[bytes, str], ...]] = MappingProxyType(
+def _still(value: bytes, default: str) -> str:
+    if value.startswith(b"\xff\xd8\xff"):
+        return "image/jpeg"
+    return "image/png" if value.startswith(b"\x89PNG") else default
+
+
+def _sound(value: bytes, default: str) -> str:
+    if value.startswith(b"fLaC"):
+        return "audio/flac"
+    is_wave = value.startswith(b"RIFF") and value[8:12] == b"WAVE"
+    return "audio/wav" if is_wave else default
+
+
+def _writing(value: bytes, default: str) -> str:
+    text = value.strip()
+    if text.startswith(b"{") and text.endswith(b"}"):
+        return "application/json"
+    return default if default.startswith("text/plain") else "text/plain"
+
+
+def _unsaid(value: bytes, default: str) -> str:
+    return default
+
+
+_RECOGNISERS: Mapping[Modality, Recogniser] = MappingProxyType(
     {
-        Modality.VIDEO: ((b"\x89PNG", "image/png"), (b"\xff\xd8\xff", "image/jpeg")),
-        Modality.IMAGE: ((b"\x89PNG", "image/png"), (b"\xff\xd8\xff", "image/jpeg")),
-        Modality.AUDIO: ((b"fLaC", "audio/flac"),),
+        Modality.VIDEO: _still,
+        Modality.IMAGE: _still,
+        Modality.AUDIO: _sound,
+        Modality.TEXT: _writing,
     }
 )
 
 
-def recognise(modality: Modality, value: bytes, default: str) -> str:
-    """The content type of a record that names none: what its bytes plainly are, else ``default``.
+def recogniser(modality: Modality) -> Recogniser:
+    """What tells the content type of a record that names none: what its bytes plainly are, else
+    the input's default.
 
-    >>> recognise(Modality.AUDIO, b"fLaC...", "audio/pcm")
+    >>> recogniser(Modality.AUDIO)(b"fLaC...", "audio/pcm")
     'audio/flac'
-    >>> recognise(Modality.TEXT, b'I want to cancel', "application/json")
+    >>> recogniser(Modality.TEXT)(b"I want to cancel", "application/json")
     'text/plain'
     """
-    for signature, content_type in _SIGNATURES.get(modality, ()):
-        if value.startswith(signature):
-            return content_type
-    if modality is Modality.AUDIO and value[:4] == b"RIFF" and value[8:12] == b"WAVE":
-        return "audio/wav"
-    if modality is Modality.TEXT:
-        text = value.strip()
-        is_object = text[:1] == b"{" and text[-1:] == b"}"
-        plain = default if default.startswith("text/plain") else "text/plain"
-        return "application/json" if is_object else plain
-    return default
+    return _RECOGNISERS.get(modality, _unsaid)
 
 
 @lru_cache(maxsize=512)

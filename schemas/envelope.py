@@ -10,29 +10,20 @@ headers named ``ce_…``; the content type is the header ``content-type``. Exten
 
 Extensions are also read without the prefix. Where a header occurs twice the last one counts. What
 a producer leaves out is filled in: see ``decode_sample``.
+
+A record of the type ``SESSION_END_TYPE`` ends its session on its input. It needs the key alone.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 
-from schemas.envelope_fields import (
-    SAMPLE_TYPE,
-    SAMPLE_TYPE_BYTES,
-    Bad,
-    check_kind,
-    fail,
-    read_content,
-    read_id,
-    read_sensor,
-    read_sequence,
-    read_session,
-    read_time,
-    read_traceparent,
-)
-from schemas.errors import EnvelopeError
-from schemas.pipeline import ClockSpec, InputSpec
-from schemas.sample import Modality, Sample
+from schemas.envelope_fields import SAMPLE_TYPE, SAMPLE_TYPE_BYTES
+from schemas.envelope_fields import SESSION_END_TYPE as SESSION_END_TYPE
+from schemas.envelope_reader import EnvelopeReader
+from schemas.inputs import InputSpec
+from schemas.pipeline import ClockSpec
+from schemas.sample import Modality, Sample, SessionEnd
 from schemas.units import US_PER_MS, us_to_iso
 
 #: As client libraries give them: Kafka allows a header without a value.
@@ -107,56 +98,23 @@ def decode_sample(
     input_name: str,
     spec: InputSpec,
     clock: ClockSpec,
-) -> Sample:
-    """Read one Kafka record as a sample of one input.
+) -> Sample | SessionEnd:
+    """Read one Kafka record as a sample of one input, or as the end of its session.
 
     Filled in where the producer is silent: the sensor is the input's only declared one, else the
-    input's name; the content type the input's default; the event time the record's timestamp; the
-    id ``topic-partition-offset``; the length of PCM follows from its size, of anything else is 0.
-    A PCM sample's content type always comes out with rate, channels and format.
+    input's name; the content type what the bytes plainly are, else the input's default; the event
+    time the record's timestamp; the id ``topic-partition-offset``; the length of PCM follows from
+    its size, of anything else is 0. A PCM sample's content type always comes out with rate,
+    channels and format.
 
     Raises ``EnvelopeError``; it carries ``session``, ``sensor`` and ``start_us`` as far as they
     were good, so that the bad record can still be counted in its window. Reasons, in the order
     they are looked for: ``missing_session``, ``bad_session``, ``bad_specversion``, ``bad_type``,
     ``bad_source``, ``bad_time``, ``missing_time``, ``time_out_of_range``, ``empty_value``,
-    ``too_large``, ``unknown_content_type``, ``bad_duration``, ``bad_sequence``, ``bad_id``.
+    ``too_large``, ``unknown_content_type``, ``bad_duration``, ``bad_id``, ``bad_sequence``.
+
+    To read many records of an input, keep an ``EnvelopeReader`` of it.
     """
-    session: str | None = None
-    sensor: str | None = None
-    start_us: int | None = None
-    try:
-        session = read_session(key)
-        found = {name: held for name, held in headers if held is not None}
-        modality = spec.modality
-        check_kind(found, modality)
-        sensor = read_sensor(found.get("ce_source"), input_name, spec)
-        start_us = read_time(found.get("ce_time"), timestamp_ms, clock)
-        if not value:
-            fail("empty_value", "expected a payload as the record's value, got none; send one")
-        if len(value) > spec.max_bytes:
-            fail(
-                "too_large",
-                f"expected at most {spec.max_bytes} bytes (max_bytes of input {input_name!r}), "
-                f"got {len(value)}; raise max_bytes or send smaller samples",
-            )
-        content_type, end_us = read_content(found, value, start_us, input_name, spec)
-        return Sample(
-            session,
-            sensor,
-            input_name,
-            modality,
-            start_us,
-            end_us,
-            content_type,
-            value,
-            topic,
-            partition,
-            offset,
-            read_id(found.get("ce_id"), topic, partition, offset),
-            read_sequence(found.get("ce_sequence") or found.get("sequence")),
-            read_traceparent(found.get("ce_traceparent") or found.get("traceparent")),
-        )
-    except Bad as bad:
-        raise EnvelopeError(
-            bad.reason, str(bad), session=session, sensor=sensor, start_us=start_us
-        ) from None
+    return EnvelopeReader(input_name, spec, clock).read(
+        topic, partition, offset, timestamp_ms, key, value, tuple(headers)
+    )

@@ -1,21 +1,23 @@
 """Reading a sample's attributes, each from its own header, one fact at a time.
 
-A reader returns the value or raises ``Bad`` with the reason; ``schemas.envelope`` puts them
+A reader returns the value or raises ``Bad`` with the reason; ``schemas.envelope_reader`` puts them
 together and adds what else is known of the record.
 """
 
 from __future__ import annotations
 
 import re
-from functools import lru_cache
-from typing import NoReturn
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import NamedTuple, NoReturn
 
-from schemas.content_type import ACCEPTED, PCM, PcmFormat, parse_content_type, pcm_format, recognise
-from schemas.pipeline import ClockSpec, InputSpec
+from schemas.content_type import ACCEPTED, PCM, parse_content_type, pcm_format
+from schemas.pipeline import ClockSpec
+from schemas.remembered import Remembered
 from schemas.sample import Modality
 from schemas.units import MAX_EVENT_TIME_US, US_PER_MS, iso_to_us, to_us
 
-SPEC_VERSION = "1.0"
+SPEC_VERSION = b"1.0"
 MAX_SESSION_BYTES = 128
 #: Ids go into headers and spans again; ours (session, sensor, time, sequence) stay below 230.
 MAX_ID_BYTES = 256
@@ -26,12 +28,15 @@ _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 _SENSOR = re.compile(rb"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _DURATION = re.compile(rb"(\d{1,8})(?:\.(\d{1,3})\d*)?")
 _TRACEPARENT = re.compile(rb"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}(?:-.*)?")
+#: ``ce_type`` of a record that ends its session on its input. It needs a key and nothing else:
+#: its value and its other headers are not looked at.
+SESSION_END_TYPE = "sensorium.session.end.v1"
 SAMPLE_TYPE = {modality: f"sensorium.sample.{modality.value}.v1" for modality in Modality}
 SAMPLE_TYPE_BYTES = {modality: name.encode() for modality, name in SAMPLE_TYPE.items()}
 
 
 class Bad(Exception):
-    """One fact about a record is wrong; ``decode_sample`` adds what else is known."""
+    """One fact about a record is wrong; ``EnvelopeReader`` adds what else is known."""
 
     def __init__(self, reason: str, message: str) -> None:
         super().__init__(message)
@@ -49,12 +54,22 @@ def shown(value: bytes) -> str:
     return repr(text) + ("…" if len(value) > 64 else "")
 
 
+def has_control(text: str) -> bool:
+    """Whether there is a control character in the text."""
+    # Most texts are plain: told at half the cost of a search.
+    plain = text.isascii() and text.isprintable()
+    return not plain and _CONTROL.search(text) is not None
+
+
 def read_session(key: bytes | None) -> str:
     """The record's key; raises ``missing_session`` or ``bad_session``."""
     if not key:
         fail("missing_session", "expected the session as the record's key, got none; send it")
-    session = _session(key)
-    if session is None:
+    try:
+        session = key.decode() if len(key) <= MAX_SESSION_BYTES else ""
+    except UnicodeDecodeError:
+        session = ""
+    if not session or has_control(session):
         fail(
             "bad_session",
             f"expected the key to be UTF-8 without control characters, at most "
@@ -63,29 +78,18 @@ def read_session(key: bytes | None) -> str:
     return session
 
 
-@lru_cache(maxsize=4096)
-def _session(key: bytes) -> str | None:
-    if len(key) > MAX_SESSION_BYTES:
-        return None
-    try:
-        session = key.decode()
-    except UnicodeDecodeError:
-        return None
-    return None if _CONTROL.search(session) else session
+def refuse_version(version: bytes) -> NoReturn:
+    """Another CloudEvents version: ``bad_specversion``."""
+    fail(
+        "bad_specversion",
+        f"expected ce_specversion {SPEC_VERSION.decode()}, got {shown(version)}; "
+        "send CloudEvents 1.0 or leave the ce_ headers out",
+    )
 
 
-def check_kind(found: dict[str, bytes], modality: Modality) -> None:
-    """Refuse another CloudEvents version or sample type: ``bad_specversion``, ``bad_type``."""
-    version = found.get("ce_specversion")
-    if version is not None and version != b"1.0":
-        fail(
-            "bad_specversion",
-            f"expected ce_specversion {SPEC_VERSION}, got {shown(version)}; "
-            "send CloudEvents 1.0 or leave the ce_ headers out",
-        )
-    kind = found.get("ce_type")
-    # A type of someone else's is fine; one of ours must be the one this input reads.
-    if kind is not None and kind != SAMPLE_TYPE_BYTES[modality] and kind.startswith(b"sensorium."):
+def check_kind(kind: bytes, modality: Modality) -> None:
+    """Refuse another type of ours than this input reads: ``bad_type``. Others' types are fine."""
+    if kind != SAMPLE_TYPE_BYTES[modality] and kind.startswith(b"sensorium."):
         fail(
             "bad_type",
             f"expected ce_type {SAMPLE_TYPE[modality]}, got {shown(kind)}; "
@@ -93,10 +97,8 @@ def check_kind(found: dict[str, bytes], modality: Modality) -> None:
         )
 
 
-def read_sensor(source: bytes | None, input_name: str, spec: InputSpec) -> str:
-    """The sensor that is named, or the input's; raises ``bad_source``."""
-    if source is None:
-        return spec.sensors[0] if len(spec.sensors) == 1 else input_name
+def read_sensor(source: bytes) -> str:
+    """The sensor that is named; raises ``bad_source``."""
     if _SENSOR.fullmatch(source) is None:
         fail(
             "bad_source",
@@ -106,7 +108,19 @@ def read_sensor(source: bytes | None, input_name: str, spec: InputSpec) -> str:
     return source.decode()
 
 
-def read_time(time: bytes | None, timestamp_ms: int, clock: ClockSpec) -> int:
+class ClockBounds(NamedTuple):
+    """A pipeline's ``ClockSpec`` in microseconds."""
+
+    max_ahead_us: int
+    max_behind_us: int
+
+    @classmethod
+    def of(cls, clock: ClockSpec) -> ClockBounds:
+        """The bounds that a pipeline file gives."""
+        return cls(to_us(clock.max_ahead), to_us(clock.max_behind))
+
+
+def read_time(time: bytes | None, timestamp_ms: int, bounds: ClockBounds) -> int:
     """Event time; ``timestamp_ms`` < 0 is a record without a timestamp.
 
     Raises ``bad_time``, ``missing_time`` or ``time_out_of_range``.
@@ -131,70 +145,50 @@ def read_time(time: bytes | None, timestamp_ms: int, clock: ClockSpec) -> int:
         fail("time_out_of_range", "expected an event time from 1970 to 2255; set the clock")
     if time is not None and timestamp_ms >= 0:
         ahead_us = start_us - timestamp_ms * US_PER_MS
-        if ahead_us > to_us(clock.max_ahead) or -ahead_us > to_us(clock.max_behind):
-            side, most = (
-                ("ahead of", clock.max_ahead)
-                if ahead_us > 0
-                else (
-                    "behind",
-                    clock.max_behind,
-                )
-            )
-            fail(
-                "time_out_of_range",
-                f"expected ce_time at most {most} {side} the record's timestamp, got "
-                f"{abs(ahead_us) / 1e6:.3f} s; set the sensor's clock or the pipeline's clock",
-            )
+        if not -bounds.max_behind_us <= ahead_us <= bounds.max_ahead_us:
+            _refuse_clock(ahead_us, bounds)
     return start_us
 
 
-def read_content(
-    found: dict[str, bytes], value: bytes, start_us: int, input_name: str, spec: InputSpec
-) -> tuple[str, int]:
-    """The content type, PCM's in full, and the end of the sample in microseconds.
+def _refuse_clock(ahead_us: int, bounds: ClockBounds) -> NoReturn:
+    side, most_us = (
+        ("ahead of", bounds.max_ahead_us) if ahead_us > 0 else ("behind", bounds.max_behind_us)
+    )
+    fail(
+        "time_out_of_range",
+        f"expected ce_time at most {timedelta(microseconds=most_us)} {side} the record's "
+        f"timestamp, got {abs(ahead_us) / 1e6:.3f} s; set the sensor's clock or the "
+        "pipeline's clock",
+    )
 
-    Raises ``unknown_content_type``, ``bad_duration`` or ``time_out_of_range``.
+
+class Content(NamedTuple):
+    """A content type that its input accepts, PCM's in full.
+
+    ``lengths_us``: for PCM, how long a payload of so many bytes lasts; else ``None``.
     """
-    held = found.get("content-type")
-    try:
-        default = spec.default_content_type
-        if held is None:
-            default = recognise(spec.modality, value, default)
-        content_type, pcm = _content(held, default, spec.modality)
-    except ValueError as error:
-        got = "none" if held is None else shown(held)
-        fail(
-            "unknown_content_type",
-            f"{error} on {spec.modality.value} input {input_name!r}, got content-type {got}; "
-            "correct the header or the input's content_type",
-        )
-    duration = found.get("ce_duration") or found.get("duration")
-    if duration is not None:
-        end_us = start_us + _read_duration(duration)
-    elif pcm is not None:
-        end_us = start_us + pcm.duration_us(len(value))
-    else:
-        end_us = start_us
-    if end_us > MAX_EVENT_TIME_US:
-        fail("time_out_of_range", "expected a sample that ends by 2255; set the sensor's clock")
-    return content_type, end_us
+
+    content_type: str
+    lengths_us: Mapping[int, int] | None
 
 
-@lru_cache(maxsize=512)
-def _content(held: bytes | None, default: str, modality: Modality) -> tuple[str, PcmFormat | None]:
-    """Few distinct content types come by, so what one means is worked out once."""
-    content_type = default if held is None else held.decode(errors="replace")
+def read_content(content_type: str, default: str, modality: Modality) -> Content:
+    """What a content type means on an input whose default is ``default``; ``ValueError`` where the
+    modality does not have it.
+    """
     base = parse_content_type(content_type).base
     accepted = ACCEPTED[modality]
     if base not in accepted:
         raise ValueError(f"expected {' or '.join(sorted(accepted))}")
     if base != PCM:
-        return content_type, None
+        return Content(content_type, None)
     pcm = pcm_format(content_type, default)
-    return str(pcm), pcm
+    # Chunks come in few sizes.
+    return Content(str(pcm), Remembered(pcm.duration_us))
 
 
-def _read_duration(text: bytes) -> int:
+def read_duration(text: bytes) -> int:
+    """A sample's length in microseconds; raises ``bad_duration``."""
     if text.isdigit() and len(text) <= 8:
         duration_us = int(text) * US_PER_MS
     elif (matched := _DURATION.fullmatch(text)) is not None:
@@ -210,10 +204,8 @@ def _read_duration(text: bytes) -> int:
     return duration_us
 
 
-def read_sequence(text: bytes | None) -> int | None:
+def read_sequence(text: bytes) -> int:
     """The sensor's own count; raises ``bad_sequence``."""
-    if text is None:
-        return None
     if not text.isdigit() or len(text) > 18:
         fail(
             "bad_sequence",
@@ -222,15 +214,13 @@ def read_sequence(text: bytes | None) -> int | None:
     return int(text)
 
 
-def read_id(held: bytes | None, topic: str, partition: int, offset: int) -> str:
-    """The CloudEvents id, or the record's coordinates; raises ``bad_id``."""
-    if not held:
-        return f"{topic}-{partition}-{offset}"
+def read_id(held: bytes) -> str:
+    """The CloudEvents id; raises ``bad_id``."""
     try:
         name = held.decode()
     except UnicodeDecodeError:
         name = ""
-    if not name or len(held) > MAX_ID_BYTES or _CONTROL.search(name):
+    if not name or len(held) > MAX_ID_BYTES or has_control(name):
         fail(
             "bad_id",
             f"expected ce_id as at most {MAX_ID_BYTES} bytes of UTF-8 without control characters, "
@@ -239,8 +229,8 @@ def read_id(held: bytes | None, topic: str, partition: int, offset: int) -> str:
     return name
 
 
-def read_traceparent(text: bytes | None) -> str | None:
-    """W3C trace context, ``None`` where there is none that is well formed."""
-    if text is None or len(text) > 256 or _TRACEPARENT.fullmatch(text) is None:
+def read_traceparent(text: bytes) -> str | None:
+    """W3C trace context, ``None`` where it is not well formed."""
+    if len(text) > 256 or _TRACEPARENT.fullmatch(text) is None:
         return None
     return text.decode(errors="replace")

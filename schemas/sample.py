@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
+from typing import NamedTuple
+
+import msgspec
 
 
 class Modality(StrEnum):
@@ -18,12 +20,12 @@ class Modality(StrEnum):
     SERIES = "series"  # vital signs, CAN signals, waveforms
 
 
-@dataclass(frozen=True, slots=True)
-class Sample:
+class Sample(msgspec.Struct, frozen=True, gc=False):
     """One sensor sample: where it came from, when it was sensed, and its raw payload.
 
     ``start_us`` <= ``end_us``; equal for an instant (a frame), a half-open interval for a chunk.
     ``topic``/``partition``/``offset`` identify the record; ``offset`` is unique in its partition.
+    ``given_id``: the CloudEvents id, where the producer gave one.
     """
 
     session: str
@@ -37,6 +39,18 @@ class Sample:
     topic: str
     partition: int
     offset: int
-    id: str
+    given_id: str | None = None
     sequence: int | None = None
     traceparent: str | None = None
+
+    @property
+    def id(self) -> str:
+        """The producer's id of the sample, else the record's coordinates."""
+        return self.given_id or f"{self.topic}-{self.partition}-{self.offset}"
+
+
+class SessionEnd(NamedTuple):
+    """The mark that a session is over on one input: the record at ``offset`` is its last."""
+
+    session: str
+    offset: int

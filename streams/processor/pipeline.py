@@ -7,6 +7,7 @@ import logging
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 
+from schemas.envelope_reader import EnvelopeReader
 from schemas.pipeline import Pipeline
 from streams.align.spec import from_pipeline
 from streams.align.types import LateSample, WindowStore
@@ -48,6 +49,10 @@ class PipelineProcessor:
         takeover = Takeover(pipeline, store, result_log, owner=owner, metrics=metrics)
         self._pipeline = pipeline
         self._inputs = {pipeline.topic(name): name for name in pipeline.inputs}
+        self._readers = {
+            name: EnvelopeReader(name, spec, pipeline.clock)
+            for name, spec in pipeline.inputs.items()
+        }
         self._store = store
         self._compute = compute
         self._metrics = metrics
@@ -97,10 +102,11 @@ class PipelineProcessor:
         intake = await take_in(
             chunk,
             pipeline=self._pipeline,
-            input_name=name,
+            reader=self._readers[name],
             compute=self._compute,
             metrics=self._metrics,
-            knows=lambda offset: shard.knows(name, offset),
+            known_below=shard.applied.get(name, 0),
+            done=shard.done.get(name, ()),
         )
         if not self._is_current(shard, chunk):
             return

@@ -107,7 +107,7 @@ def test_a_sample_survives_its_envelope(
         topic="vehicle.camera",
         partition=3,
         offset=41,
-        id=name,
+        given_id=name,
         sequence=sequence,
         traceparent=traceparent,
     )

@@ -96,5 +96,4 @@ def sample(
         topic=f"test.{input}",
         partition=0,
         offset=offset,
-        id=f"{input}-{offset}",
     )
