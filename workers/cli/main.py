@@ -16,6 +16,7 @@ from workers.cli import (
     dlq,
     doctor,
     events,
+    explain,
     feed,
     pipelines,
     results,
@@ -85,6 +86,7 @@ _add(feed.feed, feed.EXAMPLE, "feed")
 _add(simulate.simulate, simulate.EXAMPLE, "simulate")
 _add(results.results, results.EXAMPLE, "results")
 _add(events.events, events.EXAMPLE, "events")
+_add(explain.explain, explain.EXAMPLE, "explain")
 _add(dlq.dlq, dlq.EXAMPLE, "dlq")
 _add(train.train, train.EXAMPLE, "train")
 _add(doctor.doctor, doctor.EXAMPLE, "doctor")
