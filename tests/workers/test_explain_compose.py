@@ -8,7 +8,7 @@ import msgspec
 import pytest
 
 from schemas.pipeline import Pipeline
-from schemas.result import Correction, Result, encode_result
+from schemas.result import Correction, Result
 from tests.workers.explained import SIZE_US, START_US, pipeline, published, result, use
 from workers.explain.compose import Gathered, compose
 from workers.explain.model import Explanation, Span
@@ -147,15 +147,11 @@ def test_a_correction_of_nothing_moves_nothing() -> None:
 
 
 def test_a_missing_watermark_is_told_from_a_flush() -> None:
-    body = msgspec.json.decode(encode_result(result()))
-    del body["timings"]["watermark"]
-    del body["timings"]["idle"]
-    old = read_published(0, msgspec.json.encode(body))
-    body["timings"]["watermark"] = None
-    flushed = read_published(0, msgspec.json.encode(body))
-    assert old is not None
-    assert flushed is not None
-    assert (old.closing.recorded, flushed.closing.recorded) == (False, True)
+    timings = result().timings
+    older = msgspec.structs.replace(timings, watermark=None, idle=[])
+    flushed = msgspec.structs.replace(timings, watermark=None, idle=["mic.left", "mic.right"])
+    assert not published(result(timings=older)).closing.recorded
+    assert published(result(timings=flushed)).closing.recorded
 
 
 @pytest.mark.parametrize("body", [b"", b"{}", b"not json"])

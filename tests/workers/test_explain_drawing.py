@@ -136,6 +136,11 @@ def page(one: Explanation) -> list[str]:
     return [line.rstrip() for line in out.getvalue().splitlines()]
 
 
+def unwrapped(one: Explanation) -> str:
+    """The page with every cell's lines joined: left of a wrapped one there is only space."""
+    return " ".join(" ".join(page(one)).split())
+
+
 @pytest.fixture
 def whole() -> Explanation:
     early = published(result(final=False, cause="early"), 15)
@@ -179,8 +184,7 @@ def test_each_sensor_has_a_row_of_counts(whole: Explanation) -> None:
     ],
 )
 def test_the_notes_say_what_only_some_sensors_have(note: str, whole: Explanation) -> None:
-    words = " ".join(line[65:].strip() for line in page(whole))
-    assert note in words
+    assert note in unwrapped(whole)
 
 
 def test_no_line_is_wider_than_a_hundred_columns(whole: Explanation) -> None:
@@ -201,3 +205,16 @@ def test_a_result_of_an_older_worker_says_what_is_not_recorded(whole: Explanatio
 def test_a_session_of_control_characters_does_not_reach_the_terminal(whole: Explanation) -> None:
     evil = msgspec.structs.replace(whole, session="s\x1b[2J")
     assert "session    s?[2J" in page(evil)
+
+
+def test_a_row_says_when_samples_came_into_kafka() -> None:
+    marks = [
+        SampleMark("mic", "audio", "used", at * MS, (at + 200) * MS, 0, at + 200 + late_ms, 6_400)
+        for at, late_ms in ((0, 30), (200, 480))
+    ]
+    assert "12.8 KB; in Kafka at +30 to +480 ms" in unwrapped(explanation(*marks))
+
+
+def test_timestamps_that_repeat_the_event_time_say_nothing_of_arrival() -> None:
+    stamped = SampleMark("mic", "audio", "used", 400 * MS, 600 * MS, 0, 400, 6_400)
+    assert not any("in Kafka" in line for line in page(explanation(stamped)))

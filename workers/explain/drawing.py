@@ -137,8 +137,8 @@ def _notes(sensor: SensorFacts, explanation: Explanation) -> list[str]:
     own = [mark for mark in explanation.samples if _is_own(mark, sensor)]
     if own:
         notes.append(_size(sum(mark.value_bytes for mark in own)))
-        delays_ms = [mark.stamped_ms - mark.end_us / US_PER_MS for mark in own if _stamped(mark)]
-        if any(round(delay_ms) for delay_ms in delays_ms):
+        if any(_arrival_told(mark) for mark in own):
+            delays_ms = [mark.stamped_ms - mark.end_us / US_PER_MS for mark in own]
             notes.append(f"in Kafka at {_spread(delays_ms)}")
     return notes
 
@@ -147,8 +147,9 @@ def _is_own(mark: SampleMark, sensor: SensorFacts) -> bool:
     return mark.sensor == sensor.name and mark.kind in ("used", "unused")
 
 
-def _stamped(mark: SampleMark) -> bool:
-    return mark.stamped_ms >= 0 and mark.time_known
+def _arrival_told(mark: SampleMark) -> bool:
+    """Whether the Kafka timestamp is more than the event time again, as recordings are stamped."""
+    return mark.stamped_ms >= 0 and abs(mark.stamped_ms - mark.start_us / US_PER_MS) >= 1.0
 
 
 def _spread(delays_ms: list[float]) -> str:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-import msgspec
-
 from schemas.errors import WireError
 from schemas.result import Result, decode_result
 from schemas.units import iso_to_us
@@ -17,19 +15,6 @@ NEARBY = 4
 _KEPT = 256
 #: Records read past the final result, to find the next window's; one of a quiet session is far.
 _PAST_FINAL = 5_000
-
-
-class _SaidTimings(msgspec.Struct):
-    watermark: str | msgspec.UnsetType | None = msgspec.UNSET
-
-
-class _Said(msgspec.Struct):
-    """The one thing that decoding loses: a missing watermark is not the same as null."""
-
-    timings: _SaidTimings
-
-
-_said = msgspec.json.Decoder(_Said)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,16 +50,16 @@ def read_published(offset: int, body: bytes) -> Published | None:
     """A result, ``None`` where the body is not one or its window has no readable times."""
     try:
         result = decode_result(body)
-        said = _said.decode(body).timings.watermark
-        watermark_us = iso_to_us(said) if isinstance(said, str) else None
+        watermark, idle = result.timings.watermark, result.timings.idle
         closing = Closing(
-            recorded=said is not msgspec.UNSET,
-            watermark_us=watermark_us,
-            idle=tuple(result.timings.idle),
+            # What is flushed has idle sensors; a worker of before has written neither.
+            recorded=watermark is not None or bool(idle),
+            watermark_us=None if watermark is None else iso_to_us(watermark),
+            idle=tuple(idle),
         )
         found = Published(offset, result, closing)
         return found if found.span.end_us > found.span.start_us else None
-    except (WireError, msgspec.MsgspecError, ValueError):
+    except (WireError, ValueError):
         return None
 
 

@@ -15,7 +15,9 @@ from streams.errors import BrokerUnreachable, TopicError
 from streams.kafka_client import client_kwargs
 from streams.records import Record
 
-#: Longest wait for one fetch; an empty partition answers after it.
+#: Longest wait for one fetch; an empty partition answers after it. Whatever is read is there.
+_FETCH_WAIT_MS = 20
+#: Longest wait for what was fetched.
 _POLL_MS = 200
 #: A broker that gives nothing of what it said it has for so long is down, or hangs.
 _STALL_S = 30.0
@@ -49,7 +51,7 @@ class PartitionReader:
             enable_auto_commit=False,
             # What retention took is passed over, to the earliest record that is left.
             auto_offset_reset="earliest",
-            fetch_max_wait_ms=_POLL_MS,
+            fetch_max_wait_ms=_FETCH_WAIT_MS,
             max_partition_fetch_bytes=fetch_bytes,
         )
         self._kafka = kafka
@@ -104,7 +106,8 @@ class PartitionReader:
         try:
             async with asyncio.timeout(_STALL_S):
                 while (end := self._consumer.highwater(tp)) is None:
-                    await self._consumer.getmany(tp, timeout_ms=_POLL_MS)
+                    # Of an empty partition nothing comes that would end a longer wait.
+                    await self._consumer.getmany(tp, timeout_ms=_FETCH_WAIT_MS)
         except TimeoutError:
             raise self._stalled(topic, partition) from None
         return int(end)
