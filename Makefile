@@ -12,7 +12,7 @@ export NO_CYTHON := 1
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo up test test-slow lint format bench train contract install clean
+.PHONY: help demo up test test-slow lint format bench soak train contract install clean
 
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -38,8 +38,12 @@ format: $(STAMP) ## rewrite the code as lint wants it
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
 
-bench: $(STAMP) ## measure throughput and latency
-	@$(BIN)/python -m tests.benchmarks $(ARGS)
+bench: $(STAMP) ## measure throughput and latency, beside a bare loop
+	@$(BIN)/sensorium bench align $(ARGS)
+	@$(BIN)/sensorium bench latency
+
+soak: $(STAMP) ## sessions come and go for half an hour: memory, and what is left
+	@$(BIN)/sensorium bench soak $(ARGS)
 
 train: $(STAMP) ## train the shipped fusion models
 	@$(BIN)/sensorium train $(ARGS)

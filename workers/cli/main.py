@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from workers.cli import (
+    bench,
     config,
     contract,
     demo,
@@ -88,6 +89,7 @@ _add(results.results, results.EXAMPLE, "results")
 _add(events.events, events.EXAMPLE, "events")
 _add(explain.explain, explain.EXAMPLE, "explain")
 _add(dlq.dlq, dlq.EXAMPLE, "dlq")
+_add(bench.bench, bench.EXAMPLE, "bench")
 _add(train.train, train.EXAMPLE, "train")
 _add(doctor.doctor, doctor.EXAMPLE, "doctor")
 _add(config.config, config.EXAMPLE, "config")

@@ -1,1 +1,0 @@
-"""Benchmarks: ratios against a floor from the same run. ``make bench`` prints them."""
