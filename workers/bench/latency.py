@@ -77,12 +77,13 @@ async def measure_latency(
         note("starting a worker and a subscriber")
         async with run.started("server", "watcher") as (worker, watcher):
             note(f"{workload.sessions} sessions, {sent_per_s:,} samples/s, {workload.seconds} s")
-            async for confirmed in run.play():
-                completions.add(confirmed)
+            # Looked through afterwards: the cores are the worker's while it is measured.
+            batches = [batch async for confirmed in run.play() for batch in confirmed]
             note("waiting for the last results")
             sightings = await watcher.stop(list[Sighting])
             figures = await worker.stop(Figures)
         windows = await run.check()
+    completions.add(batches)
     latencies = completions.latencies(sightings, after_s=WARM_UP_S)
     if not latencies:
         raise BenchError(
