@@ -1,47 +1,49 @@
-"""One shard's windows as a pure state machine: no Redis, no Kafka, no clock.
-
-The Lua scripts do the same step by step; a change here needs its twin there.
-"""
+"""One shard's windows in memory: the reference that the Redis scripts must agree with."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 from streams.align import rules
-from streams.align.assemble import assemble
+from streams.align.assemble import KnownSensor, RawWindow, assemble
+from streams.align.restore import restored_session
 from streams.align.rules import MAX_TOMBSTONES, NEVER, LateReason
-from streams.align.session import Session
+from streams.align.session import Revision, Session
 from streams.align.spec import AlignSpec
-from streams.align.types import Applied, Entry, LateSample, Restored, Window, WindowKey
-
-#: A shard without a past.
-NOTHING = Restored()
+from streams.align.types import (
+    Applied,
+    Batch,
+    Entry,
+    LateSample,
+    Restored,
+    SessionEnd,
+    Window,
+    WindowKey,
+)
 
 
 class ShardCore:
-    """Sessions of one shard, what is read of each input, and what is out on lease.
+    """Aligns the records of one shard. See ``WindowStore`` for what each call does."""
 
-    ``past``: what the results topic knows, where the former state was lost.
-    """
-
-    def __init__(self, spec: AlignSpec, shard: int, past: Restored = NOTHING) -> None:
+    def __init__(self, spec: AlignSpec, shard: int, past: Restored | None = None) -> None:
+        past = past or Restored()
         self._spec = spec
         self._shard = shard
         self._sessions: dict[str, Session] = {}
-        #: session -> wall time of the next look; exactly the keys of ``_sessions``.
+        #: session -> wall time at which it has to be looked at again.
         self._deadlines: dict[str, int] = {}
         #: session -> wall time at which its lease ends.
         self._leases: dict[str, int] = {}
-        #: expired session -> (expired at, newest closed window, event state).
+        #: expired session -> (wall time of its end, its newest closed window, its event state).
         self._tombstones: dict[str, tuple[int, int, bytes]] = {}
-        #: input -> next offset to be read.
         self._applied: dict[str, int] = dict(past.committed)
         #: input -> offset -> why a sample is late, until it is published.
         self._late: dict[str, dict[int, tuple[LateReason, int]]] = {}
         #: input -> offsets that a published result has (after a restore).
         self._done: dict[str, set[int]] = {i: set(offsets) for i, offsets in past.done.items()}
+        self._notes: dict[str, bytes] = {}
         for session in past.sessions:
-            self._sessions[session.session] = Session.restored(spec, session)
+            self._sessions[session.session] = restored_session(spec, session)
             self._deadlines[session.session] = 0
 
     @property
@@ -49,82 +51,141 @@ class ShardCore:
         """Input -> next offset to be read."""
         return dict(self._applied)
 
-    def apply(self, input: str, next_offset: int, entries: Iterable[Entry], now_ms: int) -> Applied:
+    @property
+    def notes(self) -> dict[str, bytes]:
+        """Session -> bytes kept with it."""
+        return dict(self._notes)
+
+    def apply(self, batch: Batch, now_ms: int) -> Applied:
         """Take records of one input in, session by session, each session's in their order."""
+        input = batch.input
         position = self._spec.position[input]
         applied = self._applied.get(input, 0)
         pending = self._late.setdefault(input, {})
-        late: list[LateSample] = []
+        through_ms = self._through(batch.read_through_ms)
+        late: dict[int, LateSample] = {}
         repeats = dropped = 0
-        fresh: dict[str, list[Entry]] = {}
-        for entry in entries:
-            if entry.offset < applied:
-                repeats += 1
-                if entry.offset in pending:
-                    late.append(_late_sample(input, entry, *pending[entry.offset]))
-            else:
+        fresh: dict[str, list[Entry | SessionEnd]] = {}
+        records: list[Entry | SessionEnd] = [*batch.entries, *batch.ends]
+        for entry in sorted(records, key=_order):
+            if entry.offset >= applied:
                 fresh.setdefault(entry.session, []).append(entry)
+            elif isinstance(entry, Entry):
+                repeats += 1
+                if entry.offset in pending and entry.offset not in late:
+                    late[entry.offset] = _late_sample(input, entry, *pending[entry.offset])
         done = self._done.get(input, set())
-        for name, records in fresh.items():
-            session = self._sessions.get(name) or self._begin(name, now_ms)
-            for entry in records:
+        for name, entries in fresh.items():
+            session = self._sessions.get(name)
+            for entry in entries:
+                if isinstance(entry, SessionEnd):
+                    if session is not None:
+                        session.end(position, now_ms)
+                        self._deadlines[name] = min(self._deadlines[name], now_ms)
+                        session.advance(self._spec, through_ms, now_ms)
+                    continue
+                session = session or self._begin(name, now_ms)
                 taken = session.take(self._spec, position, entry, now_ms, done=entry.offset in done)
-                done.discard(entry.offset)
-                if taken.woke:
-                    idle_at_ms = now_ms + self._spec.inputs[position].idle_after_ms
-                    self._deadlines[name] = min(self._deadlines[name], idle_at_ms)
-                if taken.late is not None:
+                if taken.late is not None and entry.offset not in late:
                     pending[entry.offset] = taken.late
-                    late.append(_late_sample(input, entry, *taken.late))
+                    late[entry.offset] = _late_sample(input, entry, *taken.late)
                 dropped += taken.unplaced
-                session.close(self._spec, now_ms)
-        self._applied[input] = max(applied, next_offset)
-        late.sort(key=lambda sample: sample.offset)
-        return Applied(
-            late=tuple(late),
-            repeats=repeats,
-            due=self._due(),
-            open_windows=sum(len(s.open()) for s in self._sessions.values()),
-            dropped=dropped,
+                session.advance(self._spec, through_ms, now_ms)
+            if session is not None:
+                if session.woke:
+                    due_ms = now_ms + self._spec.inputs[position].idle_after_ms
+                    self._deadlines[name] = min(self._deadlines[name], due_ms)
+                    session.woke = False
+                self._finish(session, now_ms)
+        self._done[input] = {offset for offset in done if offset >= batch.next_offset}
+        self._applied[input] = max(applied, batch.next_offset)
+        for name, note in batch.notes.items():
+            if name in self._sessions:
+                self._notes[name] = note
+        return self._answer(
+            late=tuple(late[offset] for offset in sorted(late)), repeats=repeats, dropped=dropped
         )
+
+    def _through(self, by_name: Mapping[str, int]) -> dict[int, int]:
+        position = self._spec.position
+        return {position[name]: at for name, at in by_name.items() if name in position}
 
     def _begin(self, name: str, now_ms: int) -> Session:
         session = Session.begin(self._spec, name, now_ms)
         if (buried := self._tombstones.pop(name, None)) is not None:
             _, session.closed, session.event_state = buried
+            session.acked = session.closed
         self._sessions[name] = session
-        self._deadlines[name] = rules.next_deadline_ms(self._spec, session.sensors, now_ms, now_ms)
+        self._deadlines[name] = rules.next_deadline_ms(
+            self._spec, session.sensors, now_ms, now_ms, NEVER
+        )
         return session
 
-    def _due(self) -> int:
-        return sum(k > s.leased for s in self._sessions.values() for k in s.due())
+    def _finish(self, session: Session, now_ms: int) -> None:
+        """What is looked at once a call, after a session's last record."""
+        session.note_closing(now_ms)
+        session.note_early(self._spec)
+        session.forget(self._spec)
+        if session.waiting is not None:
+            recheck_ms = now_ms + rules.RECHECK_MS
+            self._deadlines[session.name] = min(self._deadlines[session.name], recheck_ms)
 
-    def tick(self, caught_up: Collection[str], now_ms: int) -> int:
-        """Find sensors idle and sessions over; returns how many windows wait for a lease."""
+    def _answer(
+        self, *, late: tuple[LateSample, ...] = (), repeats: int = 0, dropped: int = 0
+    ) -> Applied:
+        sessions = self._sessions.values()
+        return Applied(
+            late=late,
+            repeats=repeats,
+            due=sum(len(self._due(s)) + len(s.early()) + self._ends(s) for s in sessions),
+            open_windows=sum(s.open_tiles(self._spec) for s in sessions),
+            dropped=dropped,
+            size=sum(s.size for s in sessions),
+            full=any(s.size > self._spec.max_session_bytes for s in sessions),
+        )
+
+    def _due(self, session: Session) -> list[int]:
+        return session.due(self._spec, max(session.acked, session.leased))
+
+    def _ends(self, session: Session) -> bool:
+        return session.over and session.name not in self._leases
+
+    def tick(self, read_through_ms: Mapping[str, int], now_ms: int) -> Applied:
+        """Find sensors idle and sessions over."""
         self._end_leases(now_ms)
-        position = self._spec.position
-        inputs = frozenset(position[input] for input in caught_up if input in position)
-        everything_read = len(inputs) == len(self._spec.inputs)
-        for name in [n for n, at_ms in self._deadlines.items() if at_ms <= now_ms]:
-            session = self._sessions[name]
-            session.last_ms = now_ms if session.last_ms == NEVER else session.last_ms
-            for sensor in session.sensors:
-                if sensor.wall_ms == NEVER:
-                    sensor.wall_ms = now_ms
-                if not sensor.idle and rules.falls_idle(self._spec, sensor, inputs, now_ms):
-                    sensor.idle = True
-            session.close(self._spec, now_ms)
-            quiet = now_ms - session.last_ms >= self._spec.session_timeout_ms
-            if session.all_idle() and not session.windows and quiet and everything_read:
-                self._bury(session, now_ms)
+        through_ms = self._through(read_through_ms)
+        for name in sorted(n for n, at_ms in self._deadlines.items() if at_ms <= now_ms):
+            self._look_at(self._sessions[name], through_ms, now_ms)
+        return self._answer()
+
+    def _look_at(self, session: Session, through_ms: Mapping[int, int], now_ms: int) -> None:
+        session.last_ms = now_ms if session.last_ms == NEVER else session.last_ms
+        for sensor in session.sensors:
+            if sensor.wall_ms == NEVER:
+                sensor.wall_ms = now_ms
+            input_ms = through_ms.get(sensor.input, NEVER)
+            if rules.falls_idle(self._spec, sensor, input_ms, now_ms, session.ended_ms):
+                sensor.idle = True
+        session.advance(self._spec, through_ms, now_ms)
+        self._deadlines[session.name] = rules.next_deadline_ms(
+            self._spec, session.sensors, session.last_ms, now_ms, session.ended_ms
+        )
+        self._finish(session, now_ms)
+        over_ms = rules.over_at_ms(self._spec, session.last_ms, session.ended_ms)
+        everything = min(through_ms.get(n, NEVER) for n in range(len(self._spec.inputs)))
+        done = (
+            session.acked == session.closed
+            and session.window_after(self._spec, session.closed) is None
+        )
+        if session.all_idle() and done and over_ms <= now_ms and over_ms <= everything:
+            if session.event_state:
+                session.over = True
             else:
-                self._deadlines[name] = rules.next_deadline_ms(
-                    self._spec, session.sensors, session.last_ms, now_ms
-                )
-        return self._due()
+                self._bury(session, now_ms)
 
     def _bury(self, session: Session, now_ms: int) -> None:
         del self._sessions[session.name], self._deadlines[session.name]
+        self._notes.pop(session.name, None)
         if session.closed == NEVER and not session.event_state:
             return
         self._tombstones[session.name] = (now_ms, session.closed, session.event_state)
@@ -147,22 +208,74 @@ class ShardCore:
         queues = {
             name: due
             for name, session in self._sessions.items()
-            if name not in self._leases and (due := session.due())
+            if name not in self._leases and (due := self._due(session))
         }
 
         def head(name: str) -> tuple[int, str]:
-            return self._sessions[name].windows[queues[name][0]].completed_at_ms, name
+            return self._sessions[name].closing_of(queues[name][0]).at_ms, name
 
         windows: list[Window] = []
         while queues and len(windows) < limit:
             name = min(queues, key=head)
             session = self._sessions[name]
-            session.leased = queues[name].pop(0)
-            if not queues[name]:
-                del queues[name]
+            taken = queues.pop(name)[: limit - len(windows)]
+            session.leased = taken[-1]
             self._leases[name] = now_ms + lease_ms
-            windows.append(assemble(self._spec, self._shard, session.raw(session.leased)))
+            windows += [assemble(self._spec, self._shard, self._raw(session, w)) for w in taken]
+        for name in sorted(self._sessions):
+            session = self._sessions[name]
+            for start_us in session.early():
+                if len(windows) < limit:
+                    raw = self._raw(session, start_us, session.revisions[start_us])
+                    windows.append(assemble(self._spec, self._shard, raw))
+                    session.revisions[start_us].cause = None
+                    session.revisions[start_us].number += 1
+            if self._ends(session) and len(windows) < limit:
+                self._leases[name] = now_ms + lease_ms
+                windows.append(self._end_of(session))
         return windows
+
+    def _raw(self, session: Session, start_us: int, early: Revision | None = None) -> RawWindow:
+        """A window as it is kept."""
+        index = rules.tile_of(self._spec, start_us + self._spec.size_us + self._spec.overhang_us)
+        closing = None if early else session.closing_of(start_us)
+        known = session.revisions.get(start_us)
+        return RawWindow(
+            session=session.name,
+            start_us=start_us,
+            completed_at_ms=session.last_ms if closing is None else closing.at_ms,
+            watermark_us=session.watermark_us if closing is None else closing.watermark_us,
+            idle=[at for at, s in enumerate(session.sensors) if s.idle]
+            if closing is None
+            else closing.idle,
+            sensors=[KnownSensor(s.input, s.name, s.first_us) for s in session.sensors],
+            records=[
+                record
+                for at in sorted(session.tiles)
+                if at <= index
+                for record in session.tiles[at].records
+            ],
+            held=[one for held in session.held.values() for one in held],
+            triggers=session.triggers,
+            event_state=session.event_state,
+            revision=known.number if known else 0,
+            cause=(early.cause if early else None) or "watermark",
+            final=early is None,
+        )
+
+    def _end_of(self, session: Session) -> Window:
+        end_us = session.closed + self._spec.size_us
+        return Window(
+            shard=self._shard,
+            session=session.name,
+            start_us=session.closed,
+            end_us=end_us,
+            samples=(),
+            tallies={},
+            completed_at_ms=session.last_ms,
+            event_state=session.event_state,
+            over=True,
+        )
 
     def ack(
         self,
@@ -177,12 +290,21 @@ class ShardCore:
         """
         for key in windows:
             session = self._sessions.get(key.session)
-            index = rules.own_window(self._spec, key.start_us)
-            if session is None or index > session.closed or index not in session.windows:
+            if session is None:
                 continue
-            del session.windows[index]
-            session.event_state = event_states.get(key.session, session.event_state)
-            if not any(k <= session.leased for k in session.windows):
+            state = event_states.get(key.session, session.event_state)
+            if key.over:
+                # It may have come back since: then it goes on, with its events closed.
+                session.event_state = state
+                self._leases.pop(key.session, None)
+                if session.over:
+                    self._bury(session, session.last_ms)
+                continue
+            if not session.acked < key.start_us <= session.closed:
+                continue
+            session.event_state = state
+            session.acknowledge(self._spec, key.start_us)
+            if session.leased != NEVER and session.leased <= session.acked:
                 session.leased = NEVER
                 self._leases.pop(key.session, None)
         for input, offset in late:
@@ -191,13 +313,13 @@ class ShardCore:
 
     def _committable(self, input: str) -> int:
         position = self._spec.position[input]
-        held = [
-            kept.lowest[position]
-            for session in self._sessions.values()
-            for kept in session.windows.values()
-            if position in kept.lowest
-        ]
+        lowest = [session.lowest(position) for session in self._sessions.values()]
+        held = [offset for offset in lowest if offset is not None]
         return min([self._applied[input], *held, *self._late.get(input, {})])
+
+
+def _order(record: Entry | SessionEnd) -> tuple[int, int]:
+    return record.offset, record.start_us if isinstance(record, Entry) else 0
 
 
 def _late_sample(input: str, entry: Entry, reason: LateReason, late_by_us: int) -> LateSample:

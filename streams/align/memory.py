@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 from streams.align.core import ShardCore
 from streams.align.spec import AlignSpec
-from streams.align.types import Applied, Claim, Entry, Restored, Window, WindowKey
+from streams.align.types import Applied, Batch, Claim, Restored, Window, WindowKey
 from streams.errors import Fenced, StateLost
 
 
@@ -59,7 +59,7 @@ class MemoryStore:
         _, version, core = found
         core.void_leases()
         self._write(shard, owner, version + 1, core)
-        return Claim(fresh=False, applied=core.applied)
+        return Claim(fresh=False, applied=core.applied, notes=core.notes)
 
     async def restore(self, shard: int, owner: str, past: Restored) -> None:
         """Replace whatever the shard holds by what the results topic knows."""
@@ -69,15 +69,13 @@ class MemoryStore:
         version = found[1] if found else 0
         self._write(shard, owner, version + 1, ShardCore(self._spec, shard, past))
 
-    async def apply(
-        self, shard: int, input: str, next_offset: int, entries: Sequence[Entry], now_ms: int
-    ) -> Applied:
+    async def apply(self, shard: int, batch: Batch, now_ms: int) -> Applied:
         """Take a chunk of one input in."""
-        return self._step(shard).apply(input, next_offset, entries, now_ms)
+        return self._step(shard).apply(batch, now_ms)
 
-    async def tick(self, shard: int, caught_up: Collection[str], now_ms: int) -> int:
-        """Find sensors idle; returns windows now due."""
-        return self._step(shard).tick(caught_up, now_ms)
+    async def tick(self, shard: int, read_through_ms: Mapping[str, int], now_ms: int) -> Applied:
+        """Find sensors idle and sessions over."""
+        return self._step(shard).tick(read_through_ms, now_ms)
 
     async def lease(self, shard: int, limit: int, now_ms: int, lease_ms: int) -> list[Window]:
         """Hand out due windows, oldest first, and a session's in order."""

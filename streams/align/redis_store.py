@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from collections import defaultdict
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import cast
 
 import redis.exceptions
 from redis.asyncio import Redis
 
-from streams.align import scripts, wire
+from streams.align import batch_wire, scripts, window_wire, wire
 from streams.align.assemble import assemble
+from streams.align.kept import Kept
 from streams.align.keys import meta_key
 from streams.align.spec import AlignSpec
+from streams.align.tile_cache import TileCache
 from streams.align.types import (
     Applied,
+    Batch,
     Claim,
-    Entry,
     LateSample,
     Restored,
     Window,
@@ -54,6 +57,8 @@ class RedisStore:
         self._client = client
         #: shard -> (owner, version) as this store wrote it last.
         self._mine: dict[int, tuple[str, int]] = {}
+        #: shard -> what this store itself put into its tiles.
+        self._caches: dict[int, TileCache] = {}
         #: shard -> lock; the version allows one call of a shard in flight.
         self._locks: defaultdict[int, asyncio.Lock] = defaultdict(asyncio.Lock)
 
@@ -93,9 +98,15 @@ class RedisStore:
         """Take a shard over: fences the former owner and voids its leases."""
         async with self._locks[shard]:
             answer = await self._run("claim", shard, owner, 0, 0, wire.pack(()))
-            version, fresh, *applied = answer
+            version, fresh, notes, *applied = answer
             self._mine[shard] = (owner, _integer(version))
-        return Claim(fresh=fresh == 1, applied=_pairs(applied))
+            self._caches[shard] = TileCache()
+        flat = cast(Sequence[bytes], notes)
+        return Claim(
+            fresh=fresh == 1,
+            applied=_pairs(applied),
+            notes={_text(name): note for name, note in zip(flat[::2], flat[1::2], strict=True)},
+        )
 
     async def restore(self, shard: int, owner: str, past: Restored) -> None:
         """Replace whatever the shard holds by what the results topic knows."""
@@ -103,35 +114,100 @@ class RedisStore:
         async with self._locks[shard]:
             (version,) = await self._run("restore", shard, owner, 0, 0, *payload)
             self._mine[shard] = (owner, _integer(version))
+            self._caches[shard] = TileCache()
 
-    async def apply(
-        self, shard: int, input: str, next_offset: int, entries: Sequence[Entry], now_ms: int
-    ) -> Applied:
+    async def apply(self, shard: int, batch: Batch, now_ms: int) -> Applied:
         """Take a chunk of one input in; ``ValueError`` for a time past ``MAX_EVENT_TIME_US``."""
-        payload = wire.pack_batch(self._spec.position[input], next_offset, entries)
-        answer = await self._step("apply", shard, now_ms, *payload)
-        repeats, dropped, due, open_windows = map(_integer, answer[:4])
-        late = wire.unpack(cast(bytes, answer[4]))
+        payload, data, sent = batch_wire.pack_batch(self._spec, batch)
+        answer = await self._step("apply", shard, now_ms, payload, data)
+        repeats, dropped, due, open_windows, size, full = map(_integer, answer[:6])
+        self._remember(shard, batch, sent, wire.unpack(cast(bytes, answer[6])))
+        late = wire.unpack(cast(bytes, answer[7]))
         return Applied(
-            late=_late_samples(input, entries, late) if late else (),
+            late=_late_samples(batch, late) if late else (),
             repeats=repeats,
             due=due,
             open_windows=open_windows,
             dropped=dropped,
+            size=size,
+            full=full > 0,
         )
 
-    async def tick(self, shard: int, caught_up: Collection[str], now_ms: int) -> int:
-        """Find sensors idle; returns windows now due."""
-        position = self._spec.position
-        inputs = sorted({position[input] + 1 for input in caught_up if input in position})
-        (due,) = await self._step("tick", shard, now_ms, wire.pack(inputs))
-        return _integer(due)
+    def _remember(
+        self,
+        shard: int,
+        batch: Batch,
+        sent: Sequence[batch_wire.SentGroup],
+        answers: Sequence[int | Sequence[int]],
+    ) -> None:
+        cache = self._caches.get(shard)
+        if cache is None:
+            return
+        position = self._spec.position[batch.input]
+        for group, answer in zip(sent, answers, strict=True):
+            if isinstance(answer, int | float):
+                for run in group.runs:
+                    kept = batch_wire.kept_of(position, run, int(answer))
+                    cache.add(group.session, run.tile, kept)
+            else:
+                cache.drop(group.session, answer)
+
+    async def tick(self, shard: int, read_through_ms: Mapping[str, int], now_ms: int) -> Applied:
+        """Find sensors idle and sessions over."""
+        payload = wire.pack(wire.pack_through(self._spec, read_through_ms))
+        answer = await self._step("tick", shard, now_ms, payload)
+        due, open_windows, size, full = map(_integer, answer[:4])
+        for session in wire.unpack(cast(bytes, answer[4])):
+            self._forget_tiles(shard, session, math.inf)
+        return Applied(due=due, open_windows=open_windows, size=size, full=full > 0)
+
+    def _forget_tiles(self, shard: int, session: str, before: float) -> None:
+        if (cache := self._caches.get(shard)) is not None:
+            cache.drop_before(session, before)
 
     async def lease(self, shard: int, limit: int, now_ms: int, lease_ms: int) -> list[Window]:
         """Hand out due windows, oldest first, and a session's in order."""
         answer = await self._step("lease", shard, now_ms, wire.pack((limit, lease_ms)))
-        raws = wire.unpack_windows(cast(list[bytes], answer))
-        return [assemble(self._spec, shard, raw) for raw in raws]
+        rows = window_wire.unpack_rows(cast(list[bytes], answer))
+        cache = self._caches.get(shard, TileCache())
+        missing = sorted(
+            {
+                (row.session, tile, elements)
+                for row in rows
+                for tile, elements in row.tiles
+                if cache.get(row.session, tile, elements) is None
+            }
+        )
+        read = await self._read(shard, missing) if missing else {}
+        windows: list[Window] = []
+        for row in rows:
+            if row.over:
+                windows.append(window_wire.end_of_session(self._spec, shard, row))
+                continue
+            elements = [
+                element
+                for tile, count in row.tiles
+                for element in cache.get(row.session, tile, count) or read[row.session, tile]
+            ]
+            windows.append(assemble(self._spec, shard, window_wire.raw_window(row, elements)))
+        return windows
+
+    async def _read(
+        self, shard: int, tiles: Sequence[tuple[str, int, int]]
+    ) -> dict[tuple[str, int], list[Sequence[Kept]]]:
+        """Tiles that another worker wrote, or whose records were not taken as a whole."""
+        answer = await self._step("read", shard, 0, wire.pack(tiles))
+        parts = iter(cast(list[bytes], answer))
+        rows: list[list[int]] = wire.unpack(next(parts))
+        found: dict[tuple[str, int], list[Sequence[Kept]]] = {}
+        cache = self._caches.get(shard, TileCache())
+        for (session, tile, _), elements in zip(tiles, rows, strict=True):
+            found[session, tile] = [
+                batch_wire.decode_element(input - 1, next(parts), int(after_us))
+                for input, after_us in zip(elements[::2], elements[1::2], strict=True)
+            ]
+            cache.put(session, tile, found[session, tile])
+        return found
 
     async def ack(
         self,
@@ -141,21 +217,23 @@ class RedisStore:
         event_states: Mapping[str, bytes],
     ) -> dict[str, int]:
         """Mark windows and late samples as published; returns what may be committed."""
-        payload = wire.pack_ack(self._spec, windows, late, event_states)
-        return _pairs(await self._step("ack", shard, 0, *payload))
+        payload, states, sessions = wire.pack_ack(windows, late, event_states)
+        left, *offsets = await self._step("ack", shard, 0, payload, states)
+        for session, tile in zip(sessions, wire.unpack(cast(bytes, left)), strict=True):
+            self._forget_tiles(shard, session, math.inf if tile is False else tile)
+        return _pairs(offsets)
 
     async def forget(self, shard: int) -> None:
         """Drop local knowledge of a shard that is no longer ours; later calls are ``Fenced``."""
         self._mine.pop(shard, None)
+        self._caches.pop(shard, None)
 
 
-def _late_samples(
-    input: str, entries: Sequence[Entry], rows: Sequence[tuple[int, int, int]]
-) -> tuple[LateSample, ...]:
-    by_offset = {entry.offset: entry for entry in entries}
+def _late_samples(batch: Batch, rows: Sequence[tuple[int, int, int]]) -> tuple[LateSample, ...]:
+    by_offset = {entry.offset: entry for entry in reversed(batch.entries)}
     return tuple(
         LateSample(
-            input=input,
+            input=batch.input,
             offset=offset,
             session=by_offset[offset].session,
             sensor=by_offset[offset].sensor,

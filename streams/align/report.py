@@ -6,7 +6,6 @@ from collections.abc import Iterable, Sequence
 
 from schemas.result import AbsentReason, Quality, SensorUse
 from schemas.units import US_PER_MS
-from streams.align import rules
 from streams.align.spec import AlignSpec, InputRule
 from streams.align.types import SensorTally, Window, WindowSample
 
@@ -49,6 +48,12 @@ def _sensor_use(
         skew_ms=_skew_ms(window, spec, rule, used) if used else None,
         absent=None if used else _absent(tally),
         offsets=runs(tally.offsets),
+        matched=used[0].offset if used and rule.matcher in ("nearest", "hold") else None,
+        age_ms=(window.end_us - used[0].start_us) / US_PER_MS
+        if used and rule.matcher == "hold"
+        else None,
+        gaps=tally.gaps,
+        repeats=tally.repeats,
     )
 
 
@@ -69,8 +74,7 @@ def _skew_ms(
     window: Window, spec: AlignSpec, rule: InputRule, used: Sequence[WindowSample]
 ) -> float:
     if rule.matcher == "nearest":
-        index = rules.own_window(spec, window.start_us)
-        reference_us = float(rules.reference_us(spec, rule, index))
+        reference_us = float(window.start_us + rule.reference_us)
     else:
         reference_us = (window.start_us + window.end_us) / 2
     # From the window's start: whole epoch microseconds would cost the mean its last digits.

@@ -1,31 +1,27 @@
-"""One session in memory: its sensors and windows, and what one record does to them."""
+"""One session in memory: its sensors, tiles and windows, and what one record does to them."""
 
 from __future__ import annotations
 
+from bisect import bisect_right, insort
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from schemas.result import Cause
 from streams.align import rules
-from streams.align.assemble import KnownSensor, RawWindow, Stored, tally_input
+from streams.align.kept import (
+    DROPPED,
+    INVALID,
+    OVERHEAD_BYTES,
+    PART,
+    SAMPLE,
+    Kept,
+    Tile,
+    forget_held,
+    window_after,
+)
 from streams.align.rules import FOREVER, NAMELESS, NEVER, LateReason, Sensor
 from streams.align.spec import AlignSpec
-from streams.align.types import Entry, RestoredSession
-
-ACCEPTED, INVALID, DROPPED = range(3)
-
-
-@dataclass(slots=True)
-class KeptWindow:
-    """An open or due window. ``own``: a record has its own time in it.
-
-    ``counts``: accepted, invalid, dropped per position in the session's sensors.
-    ``lowest``: input position -> lowest offset that this window keeps from being committed.
-    """
-
-    own: bool = False
-    completed_at_ms: int = 0
-    counts: dict[int, list[int]] = field(default_factory=dict)
-    stored: list[Stored] = field(default_factory=list)
-    lowest: dict[int, int] = field(default_factory=dict)
+from streams.align.types import Entry
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,22 +30,58 @@ class Outcome:
 
     late: tuple[LateReason, int] | None = None
     unplaced: bool = False
-    #: The sensor was unknown or idle before: the session's deadline may now be nearer.
-    woke: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Closing:
+    """Windows up to ``through_us`` closed at ``at_ms``, with this watermark and idle sensors."""
+
+    through_us: int
+    at_ms: int
+    watermark_us: int
+    idle: tuple[int, ...]
+
+
+@dataclass(slots=True)
+class Revision:
+    """An open window's results so far: the next one's number, how far it has come, and why a
+    result is to be made, if one is.
+    """
+
+    number: int = 0
+    seen_by_watermark: bool = False
+    cause: Cause | None = None
 
 
 @dataclass(slots=True)
 class Session:
-    """Windows by index; those up to ``closed`` are due, the others open."""
+    """Windows are named by their start. Those up to ``acked`` are done, up to ``closed`` due."""
 
     name: str
     sensors: list[Sensor]
     last_ms: int
     closed: int = NEVER
+    acked: int = NEVER
     #: Newest window that is out on lease; ``NEVER`` without a lease.
     leased: int = NEVER
+    #: When the session was said to be over; ``NEVER`` unless nothing came since.
+    ended_ms: int = NEVER
+    #: Its events are to be closed, and then it is forgotten.
+    over: bool = False
+    #: A sensor turned up or came back since this was last looked at.
+    woke: bool = False
+    #: The watermark that counts, and one that waits for what was in the reader's hands then.
+    watermark_us: int = NEVER
+    waiting: tuple[int, int] | None = None
     event_state: bytes = b""
-    windows: dict[int, KeptWindow] = field(default_factory=dict)
+    size: int = 0
+    tiles: dict[int, Tile] = field(default_factory=dict)
+    #: Starts of triggered windows that are open, due or lately done, ascending.
+    triggers: list[int] = field(default_factory=list)
+    #: (input, sensor) -> what ``hold`` holds, by (start, offset).
+    held: dict[tuple[int, str], list[Kept]] = field(default_factory=dict)
+    revisions: dict[int, Revision] = field(default_factory=dict)
+    closings: list[Closing] = field(default_factory=list)
 
     @classmethod
     def begin(cls, spec: AlignSpec, name: str, now_ms: int) -> Session:
@@ -57,20 +89,29 @@ class Session:
         first = rules.first_sensors(spec)
         return cls(name, [Sensor(*sensor, wall_ms=now_ms) for sensor in first], now_ms)
 
-    @classmethod
-    def restored(cls, spec: AlignSpec, past: RestoredSession) -> Session:
-        """A session as its results tell it; silence counts from the first look at it."""
-        sensors = restored_sensors(spec, past)
-        closed = closed_index(spec, past.closed_through_us)
-        return cls(past.session, sensors, NEVER, closed=closed, event_state=past.event_state)
+    # -- windows ------------------------------------------------------------------------------
 
-    def due(self) -> list[int]:
+    def window_after(self, spec: AlignSpec, after_us: int) -> int | None:
+        """Start of the first window after one."""
+        if spec.trigger:
+            at = bisect_right(self.triggers, after_us)
+            return self.triggers[at] if at < len(self.triggers) else None
+        return window_after(spec, [self.tiles[index] for index in sorted(self.tiles)], after_us)
+
+    def due(self, spec: AlignSpec, after_us: int | None = None) -> list[int]:
         """Closed windows that are not acknowledged yet, in order."""
-        return sorted(k for k in self.windows if k <= self.closed)
+        found: list[int] = []
+        window = self.window_after(spec, self.acked if after_us is None else after_us)
+        while window is not None and window <= self.closed:
+            found.append(window)
+            window = self.window_after(spec, window)
+        return found
 
-    def open(self) -> list[int]:
-        """Windows that still take samples, in order."""
-        return sorted(k for k in self.windows if k > self.closed)
+    def open_tiles(self, spec: AlignSpec) -> int:
+        """Tiles of which a window may still close."""
+        return sum(rules.is_open_tile(spec, index, self.closed) for index in self.tiles)
+
+    # -- one record ---------------------------------------------------------------------------
 
     def sensor_at(self, input: int, name: str) -> int | None:
         """Position of a sensor."""
@@ -82,27 +123,40 @@ class Session:
     def take(
         self, spec: AlignSpec, input: int, entry: Entry, now_ms: int, *, done: bool
     ) -> Outcome:
-        """Take one record in; ``done``: a published result has it, so it only serves neighbours."""
+        """Take one record in; ``done``: a published result has it, it only serves others."""
         at = self.sensor_at(input, entry.sensor)
-        woke = at is None or self.sensors[at].idle
         if at is None:
             at = self._meet(spec, input, entry.sensor)
             if at is None:
                 return Outcome(unplaced=True)
-        sensor = self.sensors[at]
+            self.woke = True
+        sensor, rule = self.sensors[at], spec.inputs[input]
         limit_us = rules.sensor_watermark_us(spec, sensor)
         sensor.newest_us = max(sensor.newest_us, entry.start_us)
         sensor.wall_ms = self.last_ms = now_ms
-        sensor.idle = False
+        self.woke = self.woke or sensor.idle
+        sensor.idle = self.over = False
+        self.ended_ms = NEVER
 
-        own = rules.own_window(spec, entry.start_us)
-        reason = rules.closed_to(spec, own, limit_us, self.closed)
+        trigger = spec.trigger == (input, entry.sensor) and entry.feature is not None
+        reason = rules.late_reason(spec, entry.start_us, limit_us, self.closed, trigger=trigger)
+        usable = rules.is_usable(spec, rule, entry.start_us, limit_us, self.closed)
+        if rule.matcher == "hold" and entry.feature is not None:
+            held = self.held.get((input, entry.sensor), [])
+            serves = not held or (entry.start_us, entry.offset) > _time(held[-1])
+            usable = usable or serves
+            reason = None if serves else reason
+        late = None
         if reason is not None and not done:
             if entry.feature is None:
-                return Outcome(woke=woke)
-            late_by_us = rules.late_by_us(spec, reason, entry.start_us, limit_us, self.closed)
-            return Outcome(late=(reason, late_by_us), woke=woke)
-        return Outcome(unplaced=not self._place(spec, at, entry, limit_us, done), woke=woke)
+                return Outcome()
+            by_us = rules.late_by_us(spec, reason, entry.start_us, limit_us, self.closed)
+            late = (reason, by_us)
+        if not usable:
+            return Outcome(late=late)
+        if not self._place(spec, at, entry, limit_us, trigger=trigger, is_late=late is not None):
+            return Outcome(late=late, unplaced=late is None)
+        return Outcome(late=late)
 
     def _meet(self, spec: AlignSpec, input: int, name: str) -> int | None:
         """Position of a sensor that is new to the session; ``None`` where it has its fill."""
@@ -115,102 +169,236 @@ class Session:
         self.sensors.append(Sensor(input, name))
         return len(self.sensors) - 1
 
-    def _place(self, spec: AlignSpec, at: int, entry: Entry, limit_us: int, done: bool) -> bool:
+    def _place(
+        self,
+        spec: AlignSpec,
+        at: int,
+        entry: Entry,
+        limit_us: int,
+        *,
+        trigger: bool,
+        is_late: bool,
+    ) -> bool:
+        """Keep a record; False where there is no room to count it even."""
         sensor = self.sensors[at]
         rule = spec.inputs[sensor.input]
-        own = rules.own_window(spec, entry.start_us)
-        candidates = (
-            [
-                k
-                for k in rules.candidate_windows(spec, rule, entry.start_us)
-                if (k != own or not done)
-                and rules.closed_to(spec, k, limit_us, self.closed) is None
-            ]
-            if entry.feature is not None
-            else []
+        kind = SAMPLE if entry.part == 0 else PART
+        hold = rule.matcher == "hold"
+        after_us = (
+            self.closed
+            if hold
+            else rules.closed_to_us(spec, entry.start_us, limit_us, self.closed)
         )
-        targets = set(candidates) if done else {own, *candidates}
-        new = sum(k not in self.windows for k in targets)
-        if new and len(self.open()) + new > spec.max_open_windows:
-            if done or own not in self.windows:
+        if rules.is_usable(spec, rule, entry.start_us, limit_us, self.closed):
+            until_us = rules.last_window_us(spec, rule, entry.start_us)
+            tile = self._tile(spec, entry.start_us, until_us)
+            if tile is None:
                 return False
-            self._count(own, at, entry, DROPPED)
-            return True
-        if entry.feature is None:
-            if not done:
-                self._count(own, at, entry, INVALID)
-            return True
-        if not done:
-            kept = self.windows.get(own)
-            accepted = kept.counts.get(at, [0])[ACCEPTED] if kept else 0
-            if accepted >= rule.max_samples_per_window:
-                self._count(own, at, entry, DROPPED)
-                return True
-            self._count(own, at, entry, ACCEPTED)
-        end_us = rules.window_end_us(spec, own)
-        sensor.first_end_us = min(sensor.first_end_us, end_us)
-        for k in sorted(targets):
-            feature = entry.feature if k in candidates else None
-            kept = self._keep(k, sensor.input, entry.offset)
-            kept.stored.append(Stored(at, entry.offset, entry.start_us, entry.end_us, feature))
+            if trigger and not self._add_trigger(spec, entry.start_us, limit_us):
+                return False
+            if entry.feature is None:
+                kind = INVALID
+            elif not self._has_room(spec, tile, sensor, entry):
+                if is_late:
+                    return False
+                kind = DROPPED
+            kept = self._kept(sensor, entry, kind, after_us)
+            tile.keep(kept, until_us)
+            self.size += kept.size
+            self._revise_late(spec, entry.start_us)
+        if kind in (SAMPLE, PART):
+            serves_us = after_us + spec.size_us
+            sensor.first_us = min(sensor.first_us, max(entry.start_us, serves_us))
+            if hold:
+                kept = self._kept(sensor, entry, kind, after_us)
+                self.size += kept.size
+                insort(self.held.setdefault((sensor.input, entry.sensor), []), kept, key=_time)
         return True
 
-    def _count(self, own: int, at: int, entry: Entry, kind: int) -> None:
-        kept = self._keep(own, self.sensors[at].input, entry.offset)
-        kept.own = True
-        kept.counts.setdefault(at, [0, 0, 0])[kind] += 1
-
-    def _keep(self, index: int, input: int, offset: int) -> KeptWindow:
-        kept = self.windows.setdefault(index, KeptWindow())
-        kept.lowest.setdefault(input, offset)
-        return kept
-
-    def close(self, spec: AlignSpec, now_ms: int) -> None:
-        """Close what the watermark has passed."""
-        watermark_us = rules.session_watermark_us(spec, self.sensors)
-        for k in self.open():
-            if rules.closing_bound_us(spec, k) > watermark_us:
-                break
-            kept = self.windows[k]
-            if kept.own:
-                kept.completed_at_ms = now_ms
-                self.closed = k
-            else:
-                del self.windows[k]
-
-    def raw(self, index: int) -> RawWindow:
-        """A due window as it is kept."""
-        kept = self.windows[index]
-        counts = [n for at in range(len(self.sensors)) for n in kept.counts.get(at, (0, 0, 0))]
-        known = [KnownSensor(s.input, s.name, s.first_end_us) for s in self.sensors]
-        return RawWindow(
-            self.name, index, kept.completed_at_ms, known, counts, kept.stored, self.event_state
+    def _kept(self, sensor: Sensor, entry: Entry, kind: int, after_us: int) -> Kept:
+        return Kept(
+            sensor.input,
+            entry.sensor,
+            entry.offset,
+            entry.start_us,
+            entry.end_us,
+            entry.feature or b"" if kind in (SAMPLE, PART) else b"",
+            kind,
+            NEVER if entry.sequence is None else entry.sequence,
+            after_us,
         )
+
+    def _tile(self, spec: AlignSpec, start_us: int, until_us: int) -> Tile | None:
+        """The tile of an event time, ``None`` where one more would be too many."""
+        index = rules.tile_of(spec, start_us)
+        tile = self.tiles.get(index)
+        if tile is None:
+            if self.open_tiles(spec) >= spec.max_open_windows:
+                return None
+            tile = self.tiles[index] = Tile(index, until_us)
+        return tile
+
+    def _add_trigger(self, spec: AlignSpec, start_us: int, limit_us: int) -> bool:
+        window = start_us - spec.before_us
+        is_closed = window <= self.closed or rules.closing_bound_us(spec, window) <= limit_us
+        if is_closed or window in self.triggers:
+            return True
+        if len(self.triggers) - bisect_right(self.triggers, self.closed) >= spec.max_open_windows:
+            return False
+        insort(self.triggers, window)
+        return True
+
+    def _has_room(self, spec: AlignSpec, tile: Tile, sensor: Sensor, entry: Entry) -> bool:
+        """Whether the caps allow one more sample, after the oldest were dropped for it."""
+        rule = spec.inputs[sensor.input]
+        accepted = tile.accepted.get((sensor.input, sensor.name), 0)
+        if not entry.part and accepted >= rule.max_samples_per_window:
+            return False
+        if rule.overload == "wait":
+            return True
+        size = len(entry.feature or b"") + OVERHEAD_BYTES
+        oldest = rule.overload == "drop_oldest"
+        while tile.size + size > spec.max_window_bytes:
+            if not (oldest and self._drop_oldest(spec, sensor.input, [tile.index])):
+                return False
+        while self.size + size > spec.max_session_bytes:
+            if not (oldest and self._drop_oldest(spec, sensor.input, sorted(self.tiles))):
+                return False
+        return True
+
+    def _drop_oldest(self, spec: AlignSpec, input: int, tiles: Sequence[int]) -> bool:
+        for index in tiles:
+            if rules.is_whole_tile(spec, index, self.closed):
+                dropped = self.tiles[index].drop_oldest(input)
+                if dropped:
+                    self.size -= dropped
+                    return True
+        return False
+
+    def end(self, input: int, now_ms: int) -> None:
+        """The sensors of an input are done; so is the session, unless something still comes."""
+        self.ended_ms = now_ms
+        for sensor in self.sensors:
+            if sensor.input == input:
+                sensor.idle = True
+
+    # -- closing ------------------------------------------------------------------------------
+
+    def advance(self, spec: AlignSpec, read_through_ms: Mapping[int, int], now_ms: int) -> None:
+        """Move the watermark that counts, and close what it has passed."""
+        awake_us = rules.awake_watermark_us(spec, self.sensors)
+        through_ms = rules.idle_read_through_ms(self.sensors, read_through_ms)
+        if through_ms == FOREVER:
+            self.waiting = None
+            self.watermark_us = awake_us
+        else:
+            if self.watermark_us == FOREVER and awake_us != FOREVER:
+                # What was flushed says nothing of what comes after it.
+                self.watermark_us = NEVER
+            if self.waiting is not None and self.waiting[1] <= through_ms:
+                self.watermark_us = max(self.watermark_us, self.waiting[0])
+                self.waiting = None
+            self.watermark_us = min(self.watermark_us, awake_us)
+            if awake_us > self.watermark_us:
+                if now_ms <= through_ms:
+                    self.watermark_us = awake_us
+                    self.waiting = None
+                elif self.waiting is None or self.waiting[1] == now_ms:
+                    self.waiting = (awake_us, now_ms)
+        self._close(spec)
+
+    def _close(self, spec: AlignSpec) -> None:
+        window = self.window_after(spec, self.closed)
+        while window is not None and rules.closing_bound_us(spec, window) <= self.watermark_us:
+            self.closed = window
+            self.revisions.get(window, Revision()).cause = None
+            window = self.window_after(spec, window)
+
+    def note_closing(self, now_ms: int) -> None:
+        """Remember how the windows closed that closed in this call."""
+        last = self.closings[-1].through_us if self.closings else self.acked
+        if self.closed > last:
+            idle = tuple(at for at, sensor in enumerate(self.sensors) if sensor.idle)
+            self.closings.append(Closing(self.closed, now_ms, self.watermark_us, idle))
+
+    def closing_of(self, window: int) -> Closing:
+        """How a due window closed."""
+        return next(one for one in self.closings if one.through_us >= window)
+
+    # -- early results ------------------------------------------------------------------------
+
+    def note_early(self, spec: AlignSpec) -> None:
+        """Find open windows whose first results are to be made."""
+        if not spec.revises:
+            return
+        quickest_us = rules.quickest_us(spec, self.sensors)
+        window = self.window_after(spec, self.closed)
+        while window is not None and window + spec.size_us <= max(quickest_us, self.watermark_us):
+            passed = window + spec.size_us + spec.overhang_us <= self.watermark_us
+            early_us = spec.early_after_us
+            revision = self.revisions.get(window)
+            if passed and spec.allowed_lateness_us:
+                if revision is None or not revision.seen_by_watermark:
+                    revision = self.revisions.setdefault(window, Revision())
+                    revision.seen_by_watermark, revision.cause = True, "watermark"
+            elif (
+                revision is None
+                and early_us is not None
+                and window + spec.size_us + early_us <= quickest_us
+            ):
+                self.revisions[window] = Revision(cause="early")
+            window = self.window_after(spec, window)
+
+    def _revise_late(self, spec: AlignSpec, start_us: int) -> None:
+        if not spec.on_late:
+            return
+        for window, revision in self.revisions.items():
+            holds = window <= start_us < window + spec.size_us
+            if holds and window > self.closed and revision.seen_by_watermark:
+                revision.cause = revision.cause or "late"
+
+    def early(self) -> list[int]:
+        """Open windows of which a result is to be made."""
+        return sorted(w for w, revision in self.revisions.items() if revision.cause is not None)
+
+    # -- forgetting ---------------------------------------------------------------------------
+
+    def acknowledge(self, spec: AlignSpec, window: int) -> None:
+        """Every window up to this one is published."""
+        self.acked = window
+        self.closings = [one for one in self.closings if one.through_us > window]
+        self.revisions = {w: one for w, one in self.revisions.items() if w > window}
+        for sensor, held in self.held.items():
+            left = forget_held(spec, held, window)
+            self.size -= sum(one.size for one in held) - sum(one.size for one in left)
+            self.held[sensor] = left
+        self.forget(spec)
+
+    def forget(self, spec: AlignSpec) -> None:
+        """Drop the first tiles, and triggers, that no window needs any more."""
+        for index in sorted(self.tiles):
+            until_us = self.tiles[index].until_us
+            if until_us > self.acked:
+                following = self.window_after(spec, self.acked)
+                if following is not None and following <= until_us:
+                    break
+                if rules.closing_bound_us(spec, until_us) > self.watermark_us:
+                    break
+            self.size -= self.tiles.pop(index).size
+        if spec.trigger:
+            keep_us = self.acked - spec.backward_us - spec.size_us
+            self.triggers = [w for w in self.triggers if w > self.acked or w >= keep_us]
+
+    def lowest(self, input: int) -> int | None:
+        """Lowest offset of an input that something of this session still needs."""
+        kept = [t.lowest[input] for t in self.tiles.values() if input in t.lowest]
+        kept += [one.offset for (i, _), held in self.held.items() if i == input for one in held]
+        return min(kept, default=None)
 
     def all_idle(self) -> bool:
         """Whether no sensor is awake."""
         return all(s.idle for s in self.sensors)
 
 
-def closed_index(spec: AlignSpec, closed_through_us: int) -> int:
-    """The newest window that ends at or before a time."""
-    return closed_through_us // spec.size_us - 1
-
-
-def restored_sensors(spec: AlignSpec, past: RestoredSession) -> list[Sensor]:
-    """Declared sensors, then what else the results name, by input and name."""
-    seen: dict[tuple[int, str], int] = {}
-    for label, (input, first_end_us) in past.sensors.items():
-        if (known := tally_input(spec, label, input)) is not None:
-            seen[known] = first_end_us
-    with_sensors = {position for position, _ in seen}
-    declared = [
-        (position, name)
-        for position, name in rules.first_sensors(spec)
-        if name != NAMELESS or position not in with_sensors
-    ]
-    others = sorted(seen.keys() - set(declared))
-    return [
-        Sensor(position, name, first_end_us=seen.get((position, name), FOREVER))
-        for position, name in [*declared, *others]
-    ]
+def _time(kept: Kept) -> tuple[int, int]:
+    return kept.start_us, kept.offset

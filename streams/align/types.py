@@ -6,13 +6,18 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
+import msgspec
 
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """One record of one input as the aligner sees it.
+from schemas.result import Cause
+
+
+class Entry(msgspec.Struct, frozen=True, gc=False):
+    """One record of one input as the aligner sees it, or one part of a record that was cut.
 
     ``feature`` is the encoder's output; ``None`` for a sample that was diverted as invalid: it
-    still moves its sensor's watermark and is counted in its window.
+    still moves its sensor's watermark and is counted in its window. ``part`` is 0 for a record's
+    first or only part; the others, of the same offset, are used but not counted again.
+    ``sequence``: the producer's number of the sample.
     """
 
     session: str
@@ -21,6 +26,33 @@ class Entry:
     start_us: int
     end_us: int
     feature: bytes | None
+    part: int = 0
+    sequence: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SessionEnd:
+    """A marker: the sensors of this input are done with their session."""
+
+    session: str
+    offset: int
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Consecutive records of one input and one partition.
+
+    ``ends``: session end markers among them, in order of offset. ``read_through_ms``: input ->
+    wall time; what the broker had of that input then is applied, this batch included. ``notes``:
+    session -> bytes to be kept with it, for whoever takes the shard over.
+    """
+
+    input: str
+    next_offset: int
+    entries: Sequence[Entry]
+    ends: Sequence[SessionEnd] = ()
+    read_through_ms: Mapping[str, int] = field(default_factory=dict)
+    notes: Mapping[str, bytes] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,9 +72,10 @@ class LateSample:
 class Applied:
     """What one batch did: late samples to divert, repeats ignored, windows now due in the shard.
 
-    ``due``: closed windows that are neither out on lease nor acknowledged. ``dropped``: records
-    refused because their session has all the open windows or sensors it may have, counted in no
-    window.
+    ``due``: closed windows that are neither out on lease nor acknowledged, early results to make
+    and sessions to end. ``open_windows``: tiles of which a window may still close. ``dropped``:
+    records refused because their session has all the open windows or sensors it may have, counted
+    in no window. ``size``: bytes that the shard keeps. ``full``: a session keeps more than it may.
     """
 
     late: tuple[LateSample, ...] = ()
@@ -50,11 +83,12 @@ class Applied:
     due: int = 0
     open_windows: int = 0
     dropped: int = 0
+    size: int = 0
+    full: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class WindowSample:
-    """One sample that a matcher chose for a window."""
+class WindowSample(msgspec.Struct, frozen=True, gc=False):
+    """One sample, or part of one, that a matcher chose for a window."""
 
     sensor: str
     input: str
@@ -64,12 +98,12 @@ class WindowSample:
     feature: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class SensorTally:
+class SensorTally(msgspec.Struct, frozen=True):
     """What happened to one sensor in one window.
 
     ``offsets``: every accepted sample whose event time lies in the window, used or not, ascending.
     ``seen``: the session had an accepted sample of this sensor before the window's end.
+    ``gaps``, ``repeats``: sequence numbers skipped, or come again, among the window's samples.
     """
 
     input: str
@@ -78,14 +112,18 @@ class SensorTally:
     dropped: int = 0
     seen: bool = False
     offsets: tuple[int, ...] = ()
+    gaps: int = 0
+    repeats: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Window:
-    """A due window, handed out once under a lease.
+class Window(msgspec.Struct, frozen=True):
+    """A due window, handed out once under a lease, or an early look at an open one.
 
     ``samples`` are sorted by (start_us, sensor, input, offset). ``tallies`` has every declared or
     discovered sensor. ``event_state`` is what was stored with the session's previous window.
+    ``watermark_us``: the session's when the window closed, ``None`` after a flush; ``idle``: labels
+    of the sensors that were not waited for. ``over``: no window but the end of its session, whose
+    events are to be closed; it has no samples, and ``end_us`` is the end of the newest window.
     """
 
     shard: int
@@ -96,25 +134,39 @@ class Window:
     tallies: Mapping[str, SensorTally]
     completed_at_ms: int
     event_state: bytes = b""
+    revision: int = 0
+    final: bool = True
+    cause: Cause = "watermark"
+    watermark_us: int | None = None
+    idle: tuple[str, ...] = ()
+    over: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """Answer to taking a shard over: whether there was state, and what it has of each input."""
+    """Answer to taking a shard over: whether there was state, what it has of each input, and the
+    notes kept with its sessions.
+    """
 
     fresh: bool
     applied: Mapping[str, int] = field(default_factory=dict)
+    notes: Mapping[str, bytes] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class RestoredSession:
-    """What the results topic knows of a session: enough to go on after Redis was lost."""
+    """What the results topic knows of a session: enough to go on after Redis was lost.
+
+    ``closed_through_us``: end of its newest final window, ``None`` before the first.
+    """
 
     session: str
-    closed_through_us: int
+    closed_through_us: int | None
     #: sensor -> (input, end_us of the first window that had it)
     sensors: Mapping[str, tuple[str, int]]
     event_state: bytes = b""
+    #: start_us of an open window -> number of its next revision
+    revisions: Mapping[int, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,10 +182,11 @@ class Restored:
 
 @dataclass(frozen=True, slots=True)
 class WindowKey:
-    """Names one window of one shard."""
+    """Names one window of one shard, or with ``over`` the end of a session."""
 
     session: str
     start_us: int
+    over: bool = False
 
 
 class WindowStore(Protocol):
@@ -149,17 +202,18 @@ class WindowStore(Protocol):
     async def restore(self, shard: int, owner: str, past: Restored) -> None:
         """Replace whatever the shard holds by what the results topic knows."""
 
-    async def apply(
-        self, shard: int, input: str, next_offset: int, entries: Sequence[Entry], now_ms: int
-    ) -> Applied:
-        """Take a chunk of one input in; afterwards the shard has that input up to next_offset."""
+    async def apply(self, shard: int, batch: Batch, now_ms: int) -> Applied:
+        """Take a chunk of one input in; afterwards the shard has that input up to its
+        ``next_offset``.
+        """
 
-    async def tick(self, shard: int, caught_up: Collection[str], now_ms: int) -> int:
-        """Find sensors idle (silent, and their input caught up); returns windows now due."""
+    async def tick(self, shard: int, read_through_ms: Mapping[str, int], now_ms: int) -> Applied:
+        """Find sensors idle and sessions over; ``read_through_ms`` as in ``Batch``."""
 
     async def lease(self, shard: int, limit: int, now_ms: int, lease_ms: int) -> list[Window]:
         """Hand out due windows, oldest first, and a session's in order. A window whose session
-        has an earlier window out on lease is not handed out.
+        has an earlier window out on lease is not handed out. Early looks come with them; they are
+        under no lease, and not acknowledged.
         """
 
     async def ack(
@@ -169,7 +223,8 @@ class WindowStore(Protocol):
         late: Sequence[tuple[str, int]],
         event_states: Mapping[str, bytes],
     ) -> dict[str, int]:
-        """Mark windows and late samples as published and keep the sessions' event states.
+        """Mark windows and late samples as published and keep the sessions' event states. A
+        window stands for its session's earlier ones too.
 
         Returns per input the offset before which everything is finished (to be committed).
         """

@@ -18,12 +18,12 @@ from redis.asyncio import Redis
 from schemas.settings import RedisSettings
 from streams.align.redis_store import RedisStore
 from streams.align.spec import AlignSpec, InputRule
-from streams.align.types import Entry, WindowKey
+from streams.align.types import Batch, Entry, WindowKey
 from streams.redis_client import connect_redis
 from streams.stack import embedded_stack
 
 RATES_HZ = {"video": 10, "audio": 10, "transcript": 1}
-SESSIONS, SHARDS, BATCH, LEASE = 200, 4, 256, 64
+SESSIONS, SHARDS, BATCH, LEASE = 200, 4, 1024, 512
 
 SPEC = AlignSpec(
     "measure",
@@ -67,7 +67,7 @@ async def work_off(store: RedisStore, shard: int, work: list[tuple[str, list[Ent
     """Apply a shard's batches in turn, and lease and acknowledge what becomes due."""
     samples = 0
     for name, entries in work:
-        applied = await store.apply(shard, name, entries[-1].offset + 1, entries, 1_000)
+        applied = await store.apply(shard, Batch(name, entries[-1].offset + 1, entries), 1_000)
         if applied.due >= LEASE:
             leased = await store.lease(shard, LEASE, 1_000, 10_000)
             await store.ack(shard, [WindowKey(w.session, w.start_us) for w in leased], [], {})

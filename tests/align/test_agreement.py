@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Collection
 from typing import Any
 
 from hypothesis import HealthCheck, Phase, event, given, settings
@@ -12,7 +13,7 @@ from schemas.settings import RedisSettings
 from streams.align.memory import MemoryBackend, MemoryStore
 from streams.align.redis_store import RedisStore
 from streams.align.spec import AlignSpec
-from streams.align.types import Applied, Entry, Window, WindowStore
+from streams.align.types import Applied, Batch, Entry, SessionEnd, Window, WindowStore
 from streams.redis_client import connect_redis
 from tests.align.worlds import SENSORS, SESSIONS, Past, keys, outcome, specs
 
@@ -25,17 +26,22 @@ records = st.tuples(
     st.integers(0, 1),
     st.one_of(st.integers(-60, 90), st.integers(-400, 400)),
     st.integers(0, 40),
-    st.sampled_from((b"", b"one", b"\x00\xff", None)),
+    st.sampled_from((b"", b"one", b"\x00\xff", None, b"more" * 9)),
+    st.sampled_from((0, 0, 0, 1)),
+    st.one_of(st.none(), st.integers(0, 9)),
 )
+caught_up = st.sets(st.sampled_from(INPUTS))
 steps = st.one_of(
     st.tuples(
         st.just("apply"),
         st.sampled_from(INPUTS),
         st.lists(records, max_size=8),
         st.integers(0, 120),
+        caught_up,
+        st.one_of(st.none(), st.none(), st.none(), st.sampled_from(SESSIONS)),
     ),
     st.tuples(st.just("apply again"), st.sampled_from(INPUTS), st.integers(1, 6)),
-    st.tuples(st.just("tick"), st.sets(st.sampled_from(INPUTS)), st.sampled_from((10, 60, 500))),
+    st.tuples(st.just("tick"), caught_up, st.sampled_from((10, 60, 500))),
     st.tuples(st.just("tick"), st.just(set(INPUTS)), st.sampled_from((60, 1_500))),
     st.tuples(st.just("lease"), st.integers(1, 4), st.sampled_from((50, 1_000))),
     st.tuples(st.just("ack"), st.integers(0, 4)),
@@ -48,7 +54,8 @@ steps = st.one_of(
 class Driver:
     """Does each step to both stores and holds their answers to each other."""
 
-    def __init__(self, *stores: WindowStore) -> None:
+    def __init__(self, spec: AlignSpec, *stores: WindowStore) -> None:
+        self.cut = {rule.name for rule in spec.inputs if rule.matcher == "overlap"}
         self.stores = stores
         self.now_ms = 1_000
         self.time_us = 0
@@ -61,14 +68,31 @@ class Driver:
 
     async def both(self, method: str, *args: Any) -> Any:
         first, second = [await outcome(getattr(store, method)(0, *args)) for store in self.stores]
-        assert first == second, (method, args)
+        assert first == second, f"{method}{args}\n  core:  {first}\n  redis: {second}"
         return first
 
-    async def apply(self, input: str, entries: list[Entry]) -> None:
-        next_offset = entries[-1].offset + 1 if entries else self.read[input]
-        applied = await self.both("apply", input, next_offset, entries, self.now_ms)
+    async def apply(
+        self,
+        input: str,
+        entries: list[Entry],
+        read_to_end: Collection[str] = (),
+        ended: str | None = None,
+    ) -> None:
+        last = entries[-1].offset + 1 if entries else self.read[input]
+        ends = [SessionEnd(ended, last)] if ended is not None else []
+        batch = Batch(
+            input,
+            last + len(ends),
+            entries,
+            ends,
+            dict.fromkeys(read_to_end, self.now_ms),
+            {ended: b"note"} if ended else {},
+        )
+        if ends:
+            self.log[input].append(Entry("nobody", "end", last, 0, 0, None))
+        applied = await self.both("apply", batch, self.now_ms)
         assert isinstance(applied, Applied)
-        self.read[input] = max(self.read[input], next_offset)
+        self.read[input] = max(self.read[input], batch.next_offset)
         self.late += [(late.input, late.offset) for late in applied.late]
         assert all(late.late_by_us > 0 for late in applied.late)
         event("late", str(bool(applied.late)))
@@ -76,30 +100,48 @@ class Driver:
     async def step(self, name: str, *args: Any) -> None:
         self.now_ms += 1
         match name, args:
-            case "apply", (input, rows, ahead_us):
+            case "apply", (input, rows, ahead_us, read_to_end, ended):
                 self.time_us += ahead_us
                 log, entries = self.log[input], []
-                for session, at, delta_us, length_us, feature in rows:
+                for session, at, delta_us, length_us, feature, part, sequence in rows:
                     sensor = SENSORS[input][at % len(SENSORS[input])]
                     start_us = self.time_us + delta_us
-                    entries.append(
-                        Entry(session, sensor, len(log), start_us, start_us + length_us, feature)
+                    cut = bool(part and entries and entries[-1].session == session)
+                    cut = cut and input in self.cut and entries[-1].feature is not None
+                    if cut:
+                        sensor = entries[-1].sensor
+                        start_us = max(start_us, entries[-1].end_us)
+                    offset = entries[-1].offset if cut else len(log)
+                    entry = Entry(
+                        session,
+                        sensor,
+                        offset,
+                        start_us,
+                        start_us + length_us,
+                        feature or b"" if cut else feature,
+                        int(cut),
+                        sequence,
                     )
-                    log.append(entries[-1])
-                unread = log[self.read[input] : -len(entries) or None]
-                await self.apply(input, unread + entries)
+                    entries.append(entry)
+                    if not cut:
+                        log.append(entry)
+                unread = log[self.read[input] : (entries[0].offset if entries else None)]
+                await self.apply(input, unread + entries, read_to_end, ended)
             case "apply again", (input, count):
                 await self.apply(input, self.log[input][-count:])
             case "tick", (caught_up, passed_ms):
                 self.now_ms += passed_ms
-                await self.both("tick", caught_up, self.now_ms)
+                through = dict.fromkeys(caught_up, self.now_ms)
+                await self.both("tick", through, self.now_ms)
             case "lease", (limit, lease_ms):
                 windows = await self.both("lease", limit, self.now_ms, lease_ms)
-                self.out += windows
+                self.out += [window for window in windows if window.final]
                 event("windows", str(min(len(windows), 3)))
+                for window in windows:
+                    event("cause", window.cause if not window.over else "over")
             case "ack", (count,):
                 acked, self.out = self.out[:count], self.out[count:]
-                states = {w.session: b"\xfe%d" % w.start_us for w in acked}
+                states = {w.session: b"" if w.over else b"\xfe%d" % w.start_us for w in acked}
                 for window in acked:
                     self.past.publish(window, states[window.session])
                 self.past.committed = await self.both("ack", keys(acked), [], states)
@@ -119,7 +161,7 @@ async def agree(url: str, spec: AlignSpec, script: list[tuple[Any, ...]]) -> Non
     client = connect_redis(RedisSettings(url=url))
     try:
         await client.flushdb()
-        driver = Driver(MemoryStore(spec, MemoryBackend()), RedisStore(spec, client))
+        driver = Driver(spec, MemoryStore(spec, MemoryBackend()), RedisStore(spec, client))
         await driver.both("claim", "w1")
         for name, *args in script:
             await driver.step(name, *args)

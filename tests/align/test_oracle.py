@@ -18,7 +18,7 @@ from streams.align.memory import MemoryStore
 from streams.align.spec import AlignSpec
 from streams.align.types import Entry, LateSample, Window, WindowStore
 from tests.align.conftest import World
-from tests.align.worlds import drain, rule, spec_of
+from tests.align.worlds import apply, drain, rule, spec_of, tick
 
 SENSORS = {"video": ("cam", "cam2"), "audio": ("mic",)}
 SPEC = spec_of(*(rule(name, sensors=s, lateness_us=80) for name, s in SENSORS.items()))
@@ -75,7 +75,7 @@ async def read(
         name = rnd.choice(unread)
         chunk = log[name][at[name] : at[name] + rnd.randint(1, most)]
         at[name] += len(chunk)
-        late.update((await store.apply(0, name, at[name], chunk, 1)).late)
+        late.update((await apply(store, name, at[name], chunk, 1)).late)
         windows += await drain(store, 0, 1)
     return sorted(windows, key=lambda w: (w.session, w.start_us)), late
 
@@ -162,10 +162,10 @@ async def test_the_shared_workload_is_exact_as_a_backlog_with_any_input_read_las
     for name in sorted(log, key=lambda name: name == lagging):
         for at in range(0, len(log[name]), 256):
             chunk = log[name][at : at + 256]
-            applied = await store.apply(0, name, at + len(chunk), chunk, 1)
+            applied = await apply(store, name, at + len(chunk), chunk, 1)
             assert not applied.late
     windows = await drain(store, 0, 1, limit=200)
-    await store.tick(0, work.MODS, 3_600_000)
+    await tick(store, work.MODS, 3_600_000)
     windows += await drain(store, 0, 3_600_000, limit=200)
 
     made = {

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from streams.align.types import Entry, Window, WindowKey, WindowStore
 from tests.align.conftest import World
-from tests.align.worlds import drain, entry, keys, rule, spec_of
+from tests.align.worlds import apply, drain, entry, keys, rule, spec_of, tick
 
 CAMERA = rule("video", sensors=("cam",))
 PATIENT_CAMERA = rule("video", sensors=("cam",), idle_after_ms=60_000)
@@ -13,7 +13,7 @@ BOTH = ("video", "audio")
 
 
 async def _apply(store: WindowStore, *entries: Entry, input: str = "video", now_ms: int = 1) -> int:
-    applied = await store.apply(0, input, entries[-1].offset + 1, entries, now_ms)
+    applied = await apply(store, input, entries[-1].offset + 1, entries, now_ms)
     return applied.due
 
 
@@ -30,7 +30,7 @@ async def test_a_window_is_due_when_the_slowest_expected_sensor_has_passed_it(
 async def test_a_sample_behind_its_own_sensor_is_late_and_says_by_how_much(world: World) -> None:
     store = world.store(spec_of(CAMERA, MIC))
     await store.claim(0, "w")
-    applied = await store.apply(0, "video", 2, [entry(0, 300), entry(1, 70)], 1)
+    applied = await apply(store, "video", 2, [entry(0, 300), entry(1, 70)], 1)
     (late,) = applied.late
     assert (late.offset, late.late_by_us, late.reason) == (1, 210, "behind_sensor")
 
@@ -41,8 +41,8 @@ async def test_a_sample_of_a_closed_window_is_late_though_it_is_its_sensors_newe
     store = world.store(spec_of(CAMERA, rule("audio", idle_after_ms=10)))
     await store.claim(0, "w")
     await _apply(store, entry(0, 50), entry(1, 150), entry(2, 400))
-    await store.tick(0, ["audio"], 11)
-    applied = await store.apply(0, "audio", 1, [entry(0, 60, sensor="mic")], 12)
+    await tick(store, ["audio"], 11)
+    applied = await apply(store, "audio", 1, [entry(0, 60, sensor="mic")], 12)
     (late,) = applied.late
     assert (late.late_by_us, late.reason) == (140, "window_closed")
 
@@ -63,8 +63,8 @@ async def test_what_is_not_expected_is_waited_for_until_its_input_was_read_to_th
     store = world.store(spec_of(PATIENT_CAMERA, rare))
     await store.claim(0, "w")
     assert await _apply(store, entry(0, 50), entry(1, 900)) == 0
-    assert await store.tick(0, ["video"], 1_000) == 0
-    assert await store.tick(0, ["video", "audio"], 2_000) == 1
+    assert await tick(store, ["video"], 1_000) == 0
+    assert await tick(store, ["video", "audio"], 2_000) == 1
 
 
 async def test_what_is_not_expected_is_waited_for_once_it_was_seen(world: World) -> None:
@@ -73,7 +73,7 @@ async def test_what_is_not_expected_is_waited_for_once_it_was_seen(world: World)
     await store.claim(0, "w")
     await _apply(store, entry(0, 10, sensor="mic"), input="audio")
     await _apply(store, entry(0, 50), entry(1, 900))
-    assert await store.tick(0, ["video", "audio"], 2_000) == 0
+    assert await tick(store, ["video", "audio"], 2_000) == 0
 
 
 async def test_a_sensor_beyond_the_sessions_fill_is_dropped_and_counted(world: World) -> None:
@@ -81,7 +81,7 @@ async def test_a_sensor_beyond_the_sessions_fill_is_dropped_and_counted(world: W
     await store.claim(0, "w")
     entries = [entry(n, 50, sensor=f"cam{n or ''}") for n in range(4)]
     entries[0] = entry(0, 50, sensor="cam")
-    applied = await store.apply(0, "video", 4, entries, 1)
+    applied = await apply(store, "video", 4, entries, 1)
     assert applied.dropped == 2
 
 
@@ -105,11 +105,11 @@ async def test_a_late_sample_is_reported_again_until_it_is_published(world: Worl
     store = world.store(spec_of(CAMERA))
     await store.claim(0, "w")
     records = [entry(0, 300), entry(1, 70)]
-    first = await store.apply(0, "video", 2, records, 1)
-    again = await store.apply(0, "video", 2, records, 2)
+    first = await apply(store, "video", 2, records, 1)
+    again = await apply(store, "video", 2, records, 2)
     assert (again.late, again.repeats) == (first.late, 2)
     await store.ack(0, [], [("video", 1)], {})
-    assert (await store.apply(0, "video", 2, records, 3)).late == ()
+    assert (await apply(store, "video", 2, records, 3)).late == ()
 
 
 async def test_an_invalid_sample_moves_the_watermark_and_is_counted(world: World) -> None:
@@ -170,7 +170,7 @@ async def test_a_record_that_would_open_one_window_too_many_is_dropped_and_count
 ) -> None:
     store = world.store(spec_of(CAMERA, MIC, max_open_windows=2))
     await store.claim(0, "w")
-    applied = await store.apply(0, "video", 3, [entry(n, n * 100) for n in range(3)], 1)
+    applied = await apply(store, "video", 3, [entry(n, n * 100) for n in range(3)], 1)
     assert (applied.dropped, applied.open_windows) == (1, 2)
 
 
@@ -185,15 +185,15 @@ async def test_silence_closes_nothing_before_the_reader_is_caught_up(world: Worl
     store = world.store(spec_of(CAMERA, MIC))
     await store.claim(0, "w")
     await _apply(store, entry(0, 50), now_ms=1_000)
-    assert await store.tick(0, ["video"], 9_000) == 0
-    assert await store.tick(0, BOTH, 9_300) == 1
+    assert await tick(store, ["video"], 9_000) == 0
+    assert await tick(store, BOTH, 9_300) == 1
 
 
 async def test_the_windows_of_a_silent_session_say_who_was_never_seen(world: World) -> None:
     store = world.store(spec_of(CAMERA, MIC))
     await store.claim(0, "w")
     await _apply(store, entry(0, 50), now_ms=1_000)
-    await store.tick(0, BOTH, 9_000)
+    await tick(store, BOTH, 9_000)
     (window,) = await drain(store, 0, 9_000)
     assert (window.tallies["cam"].seen, window.tallies["mic"].seen) == (True, False)
 
@@ -202,27 +202,39 @@ async def test_an_idle_sensor_is_waited_for_again_once_it_speaks(world: World) -
     store = world.store(spec_of(CAMERA, MIC))
     await store.claim(0, "w")
     await _apply(store, entry(0, 50), now_ms=1_000)
-    await store.tick(0, BOTH, 2_000)
+    await tick(store, BOTH, 2_000)
     await _apply(store, entry(0, 160, sensor="mic"), input="audio", now_ms=2_001)
     await _apply(store, entry(1, 150), entry(2, 900), now_ms=2_001)
     assert [w.start_us for w in await drain(store, 0, 2_002)] == [0]
 
 
-async def test_an_expired_session_that_returns_keeps_its_state_and_repeats_no_window(
+async def test_an_expired_session_that_returns_repeats_no_window(world: World) -> None:
+    store = world.store(spec_of(CAMERA, session_timeout_ms=1_000))
+    await store.claim(0, "w")
+    await _apply(store, entry(0, 50), entry(1, 150), now_ms=1)
+    await tick(store, ["video"], 500)
+    await drain(store, 0, 500)
+    await tick(store, ["video"], 5_000)
+    applied = await apply(store, "video", 4, [entry(2, 60), entry(3, 500)], 9_000)
+    assert [late.late_by_us for late in applied.late] == [140]
+    await tick(store, ["video"], 20_000)
+    assert [w.start_us for w in await drain(store, 0, 20_000)] == [500]
+
+
+async def test_a_quiet_session_with_events_is_handed_out_once_more_to_close_them(
     world: World,
 ) -> None:
     store = world.store(spec_of(CAMERA, session_timeout_ms=1_000))
     await store.claim(0, "w")
-    await _apply(store, entry(0, 50), entry(1, 150), now_ms=1)
-    await store.tick(0, ["video"], 500)
+    await _apply(store, entry(0, 50), now_ms=1)
+    await tick(store, ["video"], 500)
     leased = await store.lease(0, 9, 500, 9)
-    await store.ack(0, keys(leased), [], {"a": b"state"})
-    await store.tick(0, ["video"], 5_000)
-    applied = await store.apply(0, "video", 4, [entry(2, 60), entry(3, 500)], 9_000)
-    assert [late.reason for late in applied.late] == ["window_closed"]
-    await store.tick(0, ["video"], 20_000)
-    (window,) = await store.lease(0, 9, 20_000, 9)
-    assert (window.start_us, window.event_state) == (500, b"state")
+    await store.ack(0, keys(leased), [], {"a": b"open"})
+    assert await tick(store, ["video"], 5_000) == 1
+    (end,) = await store.lease(0, 9, 5_000, 9)
+    assert (end.over, end.start_us, end.event_state, end.samples) == (True, 0, b"open", ())
+    await store.ack(0, keys([end]), [], {"a": b""})
+    assert await tick(store, ["video"], 9_000) == 0
 
 
 async def test_a_window_is_handed_out_once_until_its_lease_ends(world: World) -> None:
@@ -278,11 +290,13 @@ async def _with_two_due(world: World) -> WindowStore:
     return store
 
 
-async def test_two_sessions_windows_are_handed_out_by_completion(world: World) -> None:
+async def test_sessions_are_handed_out_by_completion_each_with_all_that_it_has(
+    world: World,
+) -> None:
     store = world.store(spec_of(CAMERA))
     await store.claim(0, "w")
     await _apply(store, entry(0, 50, session="z"), entry(1, 150, session="z"), now_ms=5)
     await _apply(store, entry(2, 50, session="b"), entry(3, 250, session="b"), now_ms=6)
     await _apply(store, entry(4, 400, session="z"), now_ms=7)
     handed: list[Window] = await store.lease(0, 9, 8, 9)
-    assert [(w.session, w.start_us) for w in handed] == [("z", 0), ("b", 0), ("z", 100)]
+    assert [(w.session, w.start_us) for w in handed] == [("z", 0), ("z", 100), ("b", 0)]

@@ -1,48 +1,115 @@
--- Hands out due windows by (completed, session), each session's in order. Payload: limit, lease_ms.
--- Answer: {0, rows, bytes...}; a row is session, index, fields, sensors, and whether its session
--- has an event state. The bytes are each window's samples, followed by that state if there is one.
--- They are not put together into one: a string of megabytes costs more than many of kilobytes.
+-- Hands out due windows by (completed, session), each session's in order; then early results, and
+-- ends of sessions, by session. Payload: limit, lease_ms.
+-- Answer: {0, rows, bytes...}. A row is session, window, completed, watermark, idle sensors,
+-- sensors (input, name, first), tiles (index and number of elements), triggers, revision, cause
+-- (0: final, -1: the session's end), and of each held value that is sent along its input and the
+-- window that was closed when it came.
+-- The bytes are those held values and the session's event state.
 local lost = guard() or end_leases(now)
 if lost then return lost end
 
 local limit, until_ms = payload[1], now + payload[2]
-local READY = P .. 'ready'
-local rows, answer, touched = {}, {0, ''}, {}
+local READY, EARLY, LEASES = P .. 'ready', P .. 'early', P .. 'leases'
+local rows, answer = {}, {0, ''}
+
+local function held_for(s, window)
+  local best = {}
+  for _, held in ipairs(s.held) do
+    if held[H_START] < window + spec.size and held[H_AFTER] < window then
+      local former = best[held[H_SENSOR]]
+      if not former or held[H_START] > former[H_START]
+          or held[H_START] == former[H_START] and held[H_OFFSET] > former[H_OFFSET] then
+        best[held[H_SENSOR]] = held
+      end
+    end
+  end
+  return best
+end
+
+local function hand_out(s, window, completed, watermark, idle, revision, cause)
+  local tiles = {}
+  local last = floor((window + spec.size + spec.overhang) / TILE)
+  for _, tile in ipairs(s.tiles) do
+    if tile[INDEX] > last then break end
+    tiles[#tiles + 1] = tile[INDEX]
+    tiles[#tiles + 1] = #tile[ELEMENTS] / 2
+  end
+  local sensors = {}
+  for at, sensor in ipairs(s.sensors) do
+    sensors[at] = {sensor[INPUT] - 1, sensor[NAME], sensor[FIRST]}
+  end
+  local held = {}
+  for at, value in pairs(held_for(s, window)) do
+    local bytes = call('HGET', P .. 'h:' .. s.name, s.sensors[at][INPUT] .. ':' .. value[H_OFFSET])
+    if not bytes then return {2, 'a held value is gone'} end
+    held[#held + 1] = {s.sensors[at][INPUT] - 1, value[H_AFTER]}
+    answer[#answer + 1] = bytes
+  end
+  rows[#rows + 1] = {s.name, window, completed, watermark, idle, sensors, tiles, s.triggers,
+                     revision, cause, held}
+  answer[#answer + 1] = s.state
+  return nil
+end
+
+local function open_leased(name)
+  local s = load_session(name)
+  if s then s.state = s.has_state == 1 and call('GET', P .. 'e:' .. name) or '' end
+  return s
+end
 
 while #rows < limit do
   local name = call('ZRANGE', READY, 0, 0)[1]
   if not name then break end
-  local s = touched[name]
-  if not s then
-    s = load_session(name)
-    if not s then return {2, 'a session with a due window is gone'} end
-    s.state = call('HGET', s.key, 'ev') or ''
-    s.next = first_window(s, '-inf', s.closed)
-    touched[name] = s
+  local s = open_leased(name)
+  if not s then return {2, 'a session with a due window is gone'} end
+  local window = window_after(s, s.acked)
+  while window and window <= s.closed and #rows < limit do
+    local closing = closing_of(s, window)
+    local revision = revision_of(s, window)
+    local gone = hand_out(s, window, closing[C_AT], closing[C_WATERMARK], closing[C_IDLE],
+                          revision and revision[R_NUMBER] or 0, 0)
+    if gone then return gone end
+    n.out = n.out + 1
+    s.leased = window
+    window = window_after(s, window)
   end
-  local k = s.next
-  local w = k and find_window(s, k)
-  if not w then return {2, 'a due window is gone'} end
-  local chunks = call('LRANGE', window_key(s, k), 0, -1)
-  if #chunks ~= w.f[CHUNKS] then return {2, 'samples of a due window are gone'} end
-  rows[#rows + 1] = {name, k, w.f, s.sensors, s.state ~= ''}
-  answer[#answer + 1] = table.concat(chunks)
-  if s.state ~= '' then answer[#answer + 1] = s.state end
-  out = out + 1
-  s.leased = k
-  s.next = first_window(s, k + 1, s.closed)
-  if s.next then
-    call('ZADD', READY, find_window(s, s.next).f[COMPLETED], name)
-  else
-    call('ZREM', READY, name)
-  end
+  call('ZREM', READY, name)
+  call('ZADD', LEASES, until_ms, name)
+  save_session(s)
 end
 
-for name, s in pairs(touched) do
-  call('ZREM', READY, name)
-  call('ZADD', P .. 'leases', until_ms, name)
-  call('HSET', s.key, 'st', pack_session(s))
+for _, name in ipairs(#rows < limit and call('ZRANGE', EARLY, 0, -1) or {}) do
+  if #rows >= limit then break end
+  local s = open_leased(name)
+  if not s then return {2, 'a session with an early result is gone'} end
+  local due = {}
+  for _, revision in ipairs(s.revisions) do
+    if revision[R_CAUSE] ~= 0 then due[#due + 1] = revision end
+  end
+  table.sort(due, function(a, b) return a[R_WINDOW] < b[R_WINDOW] end)
+  local idle = {}
+  for at, sensor in ipairs(s.sensors) do
+    if sensor[IDLE] == 1 then idle[#idle + 1] = at end
+  end
+  for _, revision in ipairs(due) do
+    if #rows >= limit then break end
+    local gone = hand_out(s, revision[R_WINDOW], s.last, s.watermark, idle, revision[R_NUMBER],
+                          revision[R_CAUSE])
+    if gone then return gone end
+    set_cause(s, revision, 0)
+    revision[R_NUMBER] = revision[R_NUMBER] + 1
+  end
+  if s.over == 1 and #rows < limit then
+    rows[#rows + 1] = {s.name, s.closed, s.last, NEVER, {}, {}, {}, {}, 0, -1, {}}
+    answer[#answer + 1] = s.state
+    s.over = 2
+    n.ends = n.ends - 1
+    call('ZADD', LEASES, until_ms, name)
+  end
+  settle_early(s)
+  save_session(s)
 end
+
 save_counters()
 answer[2] = cmsgpack.pack(rows)
 return answer

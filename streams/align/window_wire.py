@@ -1,0 +1,112 @@
+"""A lease's answer: which windows, with which tiles, and what goes with them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+import msgspec
+
+from streams.align.assemble import KnownSensor, RawWindow
+from streams.align.batch_wire import decode_element
+from streams.align.kept import Kept
+from streams.align.spec import AlignSpec
+from streams.align.types import Window
+from streams.align.wire import CAUSES, unpack
+
+_END_OF_SESSION = -1
+
+
+class Row(msgspec.Struct, gc=False):
+    """One window of a lease. ``cause``: 0 for a final result; ``tiles``: index, elements."""
+
+    session: str
+    start_us: int
+    completed_at_ms: int
+    watermark_us: int
+    idle: Sequence[int]
+    sensors: Sequence[KnownSensor]
+    tiles: Sequence[tuple[int, int]]
+    triggers: Sequence[int]
+    revision: int
+    cause: int
+    held: list[Kept]
+    event_state: bytes
+
+    @property
+    def over(self) -> bool:
+        """Whether this is no window but the end of its session."""
+        return self.cause == _END_OF_SESSION
+
+
+def unpack_rows(answer: Sequence[bytes]) -> list[Row]:
+    """The rows of a lease's answer; each one's held values and event state follow in order."""
+    parts = iter(answer)
+    rows: list[Row] = []
+    for (
+        session,
+        start_us,
+        completed_at_ms,
+        watermark_us,
+        idle,
+        sensors,
+        tiles,
+        triggers,
+        revision,
+        cause,
+        held,
+    ) in unpack(next(parts)):
+        rows.append(
+            Row(
+                session=session,
+                start_us=start_us,
+                completed_at_ms=completed_at_ms,
+                watermark_us=int(watermark_us),
+                idle=[at - 1 for at in idle],
+                sensors=[KnownSensor(*sensor) for sensor in sensors],
+                tiles=list(zip(tiles[::2], tiles[1::2], strict=True)),
+                triggers=triggers,
+                revision=revision,
+                cause=cause,
+                held=[
+                    kept
+                    for input, after_us in held
+                    for kept in decode_element(input, next(parts), int(after_us))
+                ],
+                event_state=next(parts),
+            )
+        )
+    return rows
+
+
+def raw_window(row: Row, elements: Iterable[Sequence[Kept]]) -> RawWindow:
+    """The window with what its tiles hold."""
+    return RawWindow(
+        session=row.session,
+        start_us=row.start_us,
+        completed_at_ms=row.completed_at_ms,
+        watermark_us=row.watermark_us,
+        idle=row.idle,
+        sensors=row.sensors,
+        records=[kept for element in elements for kept in element],
+        held=row.held,
+        triggers=row.triggers,
+        event_state=row.event_state,
+        revision=row.revision,
+        cause=CAUSES[row.cause],
+        final=row.cause == 0,
+    )
+
+
+def end_of_session(spec: AlignSpec, shard: int, row: Row) -> Window:
+    """The end of a session as it is handed out."""
+    return Window(
+        shard=shard,
+        session=row.session,
+        start_us=row.start_us,
+        end_us=row.start_us + spec.size_us,
+        samples=(),
+        tallies={},
+        completed_at_ms=row.completed_at_ms,
+        event_state=row.event_state,
+        over=True,
+    )
