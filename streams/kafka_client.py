@@ -16,8 +16,9 @@ from streams.errors import BrokerUnreachable
 if TYPE_CHECKING:
     from faust.auth import Credentials
 
-#: Largest answer to one fetch over all partitions, bytes.
-_FETCH_MAX_BYTES = 50_000_000
+#: Largest answer to one fetch over all partitions, bytes. Three fetches are in memory at a time:
+#: one that is processed, one that waits, one that arrives.
+_FETCH_MAX_BYTES = 16_000_000
 
 
 def ssl_context(settings: KafkaSettings) -> ssl.SSLContext | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import tempfile
-from collections.abc import Awaitable, Collection, Mapping
+from collections.abc import Collection, Mapping
 from typing import Any, cast
 
 import faust
@@ -15,13 +15,13 @@ from streams.engine.base import BaseEngine
 from streams.engine.consumer import NoTables, OrderedConsumer, OrderedTransport, Wiring
 from streams.engine.port import Processor
 from streams.engine.schema import ChunkSchema
-from streams.engine.settings import BUFFERED_CHUNKS, LINGER_MS, MAX_REQUEST_BYTES, EngineSettings
+from streams.engine.settings import BUFFERED_CHUNKS, PARTITION_FETCH_BYTES, EngineSettings
 from streams.kafka_client import consumer_kwargs, faust_credentials
-from streams.records import OutRecord, TopicPartition
+from streams.records import TopicPartition
 
 
 class FaustEngine(BaseEngine):
-    """Faust's app, agents and producer behind the port.
+    """Faust's app and agents behind the port.
 
     It runs in the caller's loop rather than in ``faust.Worker``: the worker stops the app at once
     on SIGTERM and loses the event in hand, where we have to finish chunks, drain and commit first.
@@ -33,13 +33,9 @@ class FaustEngine(BaseEngine):
         self._watch: asyncio.Task[None] | None = None
         self._datadir: tempfile.TemporaryDirectory[str] | None = None
 
-    async def _connect_producer(self) -> None:
+    async def _connect(self) -> None:
         self._datadir = tempfile.TemporaryDirectory(prefix="sensorium-faust-")
-        self._app = self._build(self._datadir.name)
-        await self._app.producer.maybe_start()
-
-    async def _connect_consumer(self) -> None:
-        app = self._running_app
+        self._app = app = self._build(self._datadir.name)
         await app.start()
         self._watch = asyncio.create_task(self._watch_app(app), name="sensorium-faust-watch")
 
@@ -49,18 +45,8 @@ class FaustEngine(BaseEngine):
             await asyncio.wait({self._watch})
         if self._app is not None:
             await self._app.stop()
-            await self._app.producer.stop()
         if self._datadir is not None:
             self._datadir.cleanup()
-
-    async def _send(self, record: OutRecord) -> Awaitable[object]:
-        # Faust takes seconds and truncates to milliseconds: half a millisecond keeps the float's
-        # rounding from turning 1700000000123 into …122.
-        at_s = None if record.timestamp_ms is None else (record.timestamp_ms + 0.5) / 1000
-        sent: Awaitable[object] = await self._running_app.producer.send(
-            record.topic, record.key, record.value, record.partition, at_s, list(record.headers)
-        )
-        return sent
 
     async def _commit_offsets(
         self, due: Mapping[TopicPartition, int]
@@ -101,9 +87,6 @@ class FaustEngine(BaseEngine):
             broker_commit_interval=kafka.commit_interval_ms / 1000,
             broker_session_timeout=kafka.session_timeout_ms / 1000,
             broker_heartbeat_interval=kafka.session_timeout_ms / 5000,
-            producer_linger_ms=LINGER_MS,
-            producer_max_request_size=MAX_REQUEST_BYTES,
-            producer_acks=-1,
             store="memory://",
             TableManager=NoTables,
             datadir=datadir,
@@ -115,13 +98,15 @@ class FaustEngine(BaseEngine):
             key_serializer="raw",
             value_serializer="raw",
         )
+        # Records are published by the engine's own producer.
+        app.boot_strategy.enable_kafka_producer = False
         app.finalize()
         app.transport = OrderedTransport(
             brokers,
             app,
             wiring=Wiring(
                 consumer_kwargs(
-                    kafka, settings.group_id, settings.client_id, settings.chunk.max_bytes
+                    kafka, settings.group_id, settings.client_id, PARTITION_FETCH_BYTES
                 ),
                 settings.chunk,
                 self.commit,

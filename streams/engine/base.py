@@ -5,16 +5,15 @@ from __future__ import annotations
 import asyncio
 import logging
 from abc import ABC, abstractmethod
-from collections.abc import AsyncIterator, Awaitable, Collection, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import replace
 from typing import Self
 
 from streams.engine.host import ProcessorHost
 from streams.engine.ledger import Ledger
 from streams.engine.port import Processor
+from streams.engine.publisher import Publisher
 from streams.engine.settings import EngineSettings
-from streams.errors import PublishError
 from streams.kafka_client import check_broker
 from streams.records import OutRecord, TopicPartition
 from streams.topics import check_partitions
@@ -38,6 +37,7 @@ class BaseEngine(ABC):
         self._host = ProcessorHost(
             processor, self._ledger, settings.tick_interval_ms, settings.clock
         )
+        self._publisher = Publisher(settings.kafka, settings.client_id)
         self._committing = asyncio.Lock()
         self._connected = False
 
@@ -59,14 +59,14 @@ class BaseEngine(ABC):
         expected = dict.fromkeys(self.settings.topics, self.settings.partitions)
         await asyncio.to_thread(check_partitions, self.settings.kafka, expected)
         try:
-            await self._connect_producer()
+            await self._publisher.start()  # a processor may publish from its ``start`` on
             await self._host.start(self)
-            await self._connect_consumer()
+            await self._connect()
         except BaseException as error:
             # Nobody stops what never started: close what is open, without a drain.
             self._host.fail("start", error)
             await self._host.drain()
-            await self._disconnect()
+            await self._close()
             raise
         self._connected = True
         _log.info("engine started", extra={"engine": type(self).__name__})
@@ -83,7 +83,7 @@ class BaseEngine(ABC):
             await self._host.drain()
             await self.commit()
         finally:  # cancelled, too: an open client would keep the process from ending
-            await self._disconnect()
+            await self._close()
         _log.info("engine stopped", extra={"engine": type(self).__name__})
 
     @asynccontextmanager
@@ -98,31 +98,8 @@ class BaseEngine(ABC):
             raise self.failure
 
     async def publish(self, records: Sequence[OutRecord]) -> None:
-        """See the port. Every record's delivery is awaited, even after one has failed."""
-        pending: list[Awaitable[object]] = []
-        errors: list[tuple[str, BaseException]] = []
-        topics: list[str] = []
-        for record in records:
-            if record.key is None and record.value is None:
-                # The client refuses it; a dead letter of such a record must get through.
-                record = replace(record, value=b"")
-            try:
-                pending.append(await self._send(record))
-                topics.append(record.topic)
-            except Exception as error:
-                errors.append((record.topic, error))
-        for topic, outcome in zip(
-            topics, await asyncio.gather(*pending, return_exceptions=True), strict=True
-        ):
-            if isinstance(outcome, BaseException):
-                errors.append((topic, outcome))
-        if errors:
-            topic, first = errors[0]
-            raise PublishError(
-                f"expected {len(records)} records to be acknowledged, got {len(errors)} errors; "
-                f"first on topic {topic}: {_cause(first)}; check the broker and the topic's "
-                "max.message.bytes, then read again from the last commit"
-            ) from first
+        """See the port."""
+        await self._publisher.publish(records)
 
     def commit_through(self, next_offsets: Mapping[TopicPartition, int]) -> None:
         """See the port."""
@@ -162,21 +139,19 @@ class BaseEngine(ABC):
     async def _revoke(self, tps: Collection[TopicPartition]) -> None:
         await self._host.revoke(tps, self.commit)
 
-    @abstractmethod
-    async def _connect_producer(self) -> None:
-        """Open what ``_send`` needs: a processor may publish from its ``start`` on."""
+    async def _close(self) -> None:
+        try:
+            await self._disconnect()
+        finally:
+            await self._publisher.stop()
 
     @abstractmethod
-    async def _connect_consumer(self) -> None:
+    async def _connect(self) -> None:
         """Subscribe and begin to deliver."""
 
     @abstractmethod
     async def _disconnect(self) -> None:
         """Leave the group and close every connection."""
-
-    @abstractmethod
-    async def _send(self, record: OutRecord) -> Awaitable[object]:
-        """Hand a record to the producer; the inner awaitable is its delivery."""
 
     @abstractmethod
     async def _commit_offsets(
@@ -193,9 +168,3 @@ class BaseEngine(ABC):
     @abstractmethod
     def _highwater(self, tp: TopicPartition) -> int | None:
         """High watermark of the newest fetch response for an assigned partition."""
-
-
-def _cause(error: BaseException) -> str:
-    """Class and text of the client library's error below a wrapper."""
-    inner = error.__cause__ or error
-    return f"{type(inner).__name__}: {inner}"

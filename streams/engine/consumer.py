@@ -1,7 +1,8 @@
 """The Faust consumer that delivers stamped chunks and commits only what was declared.
 
-Everything that names a private attribute of Faust or aiokafka is in this module; PRIVATE_NAMES
-lists them for the contract test. The names hold for the pinned versions only.
+Everything that names a private attribute of Faust is in this module (those of aiokafka are in
+``fetch``); PRIVATE_NAMES lists them for the contract test. The names hold for the pinned versions
+only.
 
 Two of Faust's mechanisms are left behind here. Its acknowledgements: offsets are committed as the
 domain declared them (Faust's gaps stall for ever behind a first chunk at offset 0 and commit past
@@ -12,7 +13,7 @@ the partition's generation; the ledger tells a stale chunk by its stamp.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Collection, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -22,11 +23,12 @@ from faust.tables.manager import TableManager
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP, ConsumerMessage
 
-from streams.engine.chunks import Fetched, to_chunk
+from streams.engine.chunks import Batch, Fetched
+from streams.engine.fetch import fetched_batches
 from streams.engine.scheduler import ChunkScheduler
 from streams.engine.settings import ChunkLimits
 from streams.engine.wire import commit_exactly, seek_to_committed
-from streams.records import TopicPartition
+from streams.records import Chunk, TopicPartition
 
 #: Class and private name (or public one with a meaning we rely on) that this module uses.
 PRIVATE_NAMES: Mapping[type, tuple[str, ...]] = {
@@ -48,6 +50,10 @@ PRIVATE_NAMES: Mapping[type, tuple[str, ...]] = {
     ),
     TableManager: ("on_start", "_update_channels"),
 }
+
+#: Kafka's type of a timestamp that the producer set. Faust asks every message for one; what reads
+#: it is not used here.
+_CREATE_TIME = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,13 +94,21 @@ class StampingThread(driver.AIOKafkaConsumerThread):
         return await self.call_thread(self._fetch_stamped, active_partitions, timeout)
 
     async def _fetch_stamped(self, active_partitions: Any, timeout: float) -> dict[TP, Fetched]:  # noqa: ASYNC109
-        fetched = await self._fetch_records(
-            self._ensure_consumer(), active_partitions, timeout=timeout
-        )
-        # No other task of this loop has run since the records were taken out of the fetcher.
+        consumer = self._ensure_consumer()
+
+        async def take() -> Mapping[WireTp, Sequence[Batch]]:
+            taken: Mapping[WireTp, Sequence[Batch]] = await self._fetch_records(
+                consumer, active_partitions
+            )
+            return taken
+
+        if not self.consumer.flow_active:
+            return {}
+        fetched = await fetched_batches(consumer, take, timeout)
+        # No other task of this loop has run since the batches were taken out of the fetcher.
         return {
-            TP(tp.topic, tp.partition): Fetched(self._stamps.get(WireTp(*tp), 0), records)
-            for tp, records in fetched.items()
+            TP(tp.topic, tp.partition): Fetched(self._stamps.get(tp, 0), batches)
+            for tp, batches in fetched.items()
         }
 
     async def seek_stamped(
@@ -129,17 +143,17 @@ class OrderedConsumer(driver.Consumer):
         self.thread = StampingThread(self, self._wiring, loop=self.loop, beacon=self.beacon)
         return self.thread
 
-    def _to_message(self, tp: TP, record: Fetched) -> ConsumerMessage:
+    def _to_message(self, tp: TP, record: Chunk) -> ConsumerMessage:
         last = record.records[-1]
         return ConsumerMessage(
             tp.topic,
             tp.partition,
             last.offset,
-            last.timestamp / 1000.0,
-            last.timestamp_type,
+            last.timestamp_ms / 1000.0,
+            _CREATE_TIME,
             None,
             None,
-            cast(Any, to_chunk(tp, record)),
+            cast(Any, record),
             None,
             tp=tp,
             generation_id=self.app.consumer_generation_id,

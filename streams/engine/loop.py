@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Collection, Coroutine, Iterable, Mapping
+from collections.abc import Collection, Coroutine, Iterable, Mapping
 from typing import Any, cast
 
-from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
+from aiokafka import AIOKafkaConsumer
 from aiokafka import TopicPartition as WireTp
 from aiokafka.abc import ConsumerRebalanceListener
 
 from streams.engine.base import BaseEngine
-from streams.engine.chunks import Fetched, take_turns, to_chunk
+from streams.engine.chunks import Batch, Fetched, take_turns
 from streams.engine.port import Processor
-from streams.engine.settings import BUFFERED_CHUNKS, LINGER_MS, MAX_REQUEST_BYTES, EngineSettings
+from streams.engine.settings import BUFFERED_CHUNKS, PARTITION_FETCH_BYTES, EngineSettings
 from streams.engine.wire import commit_exactly, seek_to_committed
-from streams.kafka_client import consumer_kwargs, producer_kwargs
-from streams.records import Chunk, OutRecord, TopicPartition
+from streams.kafka_client import consumer_kwargs
+from streams.records import Chunk, TopicPartition
 
 #: Longest time that one ``getmany`` waits, milliseconds.
 _POLL_MS = 1000
@@ -28,29 +28,17 @@ class AiokafkaEngine(BaseEngine):
     def __init__(self, settings: EngineSettings, processor: Processor) -> None:
         super().__init__(settings, processor)
         self._consumer: AIOKafkaConsumer | None = None
-        self._producer: AIOKafkaProducer | None = None
         self._queues: dict[str, asyncio.Queue[Chunk]] = {}
         #: Generation of what is fetched from now on, by partition.
         self._stamps: dict[WireTp, int] = {}
         self._tasks: list[asyncio.Task[None]] = []
         self._assigning: asyncio.Task[None] | None = None
 
-    async def _connect_producer(self) -> None:
-        self._producer = AIOKafkaProducer(
-            **producer_kwargs(
-                self.settings.kafka,
-                self.settings.client_id,
-                linger_ms=LINGER_MS,
-                max_request_bytes=MAX_REQUEST_BYTES,
-            )
-        )
-        await self._producer.start()
-
-    async def _connect_consumer(self) -> None:
+    async def _connect(self) -> None:
         settings = self.settings
         self._consumer = consumer = AIOKafkaConsumer(
             **consumer_kwargs(
-                settings.kafka, settings.group_id, settings.client_id, settings.chunk.max_bytes
+                settings.kafka, settings.group_id, settings.client_id, PARTITION_FETCH_BYTES
             )
         )
         consumer.subscribe(list(settings.topics), listener=_Listener(self))
@@ -66,20 +54,6 @@ class AiokafkaEngine(BaseEngine):
         await asyncio.gather(*self._tasks, return_exceptions=True)
         if self._consumer is not None:
             await self._consumer.stop()
-        if self._producer is not None:
-            await self._producer.stop()
-
-    async def _send(self, record: OutRecord) -> Awaitable[object]:
-        producer = cast(AIOKafkaProducer, self._producer)
-        sent: Awaitable[object] = await producer.send(
-            record.topic,
-            record.value,
-            key=record.key,
-            partition=record.partition,
-            timestamp_ms=record.timestamp_ms,
-            headers=list(record.headers),
-        )
-        return sent
 
     async def _commit_offsets(
         self, due: Mapping[TopicPartition, int]
@@ -103,9 +77,11 @@ class AiokafkaEngine(BaseEngine):
         consumer = cast(AIOKafkaConsumer, self._consumer)
         while True:
             records = await consumer.getmany(timeout_ms=_POLL_MS)
-            fetched = {tp: Fetched(self._stamps.get(tp, 0), run) for tp, run in records.items()}
-            for tp, run in take_turns(fetched, self.settings.chunk):
-                await self._queues[tp.topic].put(to_chunk(tp, run))
+            fetched = {
+                tp: Fetched(self._stamps.get(tp, 0), [Batch(run)]) for tp, run in records.items()
+            }
+            for tp, chunk in take_turns(fetched, self.settings.chunk):
+                await self._queues[tp.topic].put(chunk)
 
     async def _work(self, queue: asyncio.Queue[Chunk]) -> None:
         while True:

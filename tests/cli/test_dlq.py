@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import json
-from dataclasses import replace
 
 import pytest
+from msgspec.structs import replace
 
 from schemas.pipeline import Pipeline
 from schemas.pipeline_file import load_pipeline

@@ -9,6 +9,7 @@ from streams.engine.app import FaustEngine
 from streams.engine.base import BaseEngine
 from streams.engine.loop import AiokafkaEngine
 from streams.engine.port import Engine
+from streams.engine.settings import PARTITION_FETCH_BYTES
 from streams.engine.testing import RecordingProcessor
 from streams.errors import BrokerUnreachable, PublishError, TopicError
 from streams.records import Chunk, OutRecord, TopicPartition
@@ -207,6 +208,18 @@ async def test_a_partition_of_another_has_neither_generation_nor_end(
         await processor.until(lambda p: bool(p.assigned), 10)
         stranger = TopicPartition("elsewhere", 0)
         assert (engine.generation(stranger), engine.end_offset(stranger)) == (None, None)
+
+
+async def test_a_record_larger_than_a_fetch_is_delivered(
+    ground: Ground, each_engine: type[BaseEngine]
+) -> None:
+    large = b"x" * (3 * PARTITION_FETCH_BYTES)
+    processor = RecordingProcessor()
+    async with each_engine(ground.settings(), processor).running() as engine:
+        values = [b"before", large, b"after"]
+        await engine.publish([OutRecord(ground.inputs[0], b"k", value, (), 0) for value in values])
+        await processor.until(lambda p: len(p.records) == 3, 20)
+    assert [record.value for record in processor.records] == values
 
 
 async def test_a_record_that_is_too_large_raises_publish_error(

@@ -7,12 +7,16 @@ from importlib.metadata import version
 
 import pytest
 from aiokafka import AIOKafkaConsumer
+from aiokafka.consumer.fetcher import Fetcher
+from aiokafka.consumer.subscription_state import SubscriptionState
+from faust.app.base import BootStrategy
 from faust.transport.conductor import ConductorHandler
 from faust.transport.consumer import Consumer as BaseConsumer
 from faust.transport.drivers import aiokafka as driver
 from faust.types.tuples import Message
 
-from streams.engine.consumer import PRIVATE_NAMES, OrderedConsumer, StampingThread
+from streams.engine import consumer, fetch
+from streams.engine.consumer import OrderedConsumer, StampingThread
 
 PINNED = {"faust-streaming": "0.15.3", "aiokafka": "0.14.0", "mode-streaming": "0.7.1"}
 
@@ -24,7 +28,12 @@ def test_the_installed_version_is_the_one_the_names_were_read_in(package: str, p
 
 @pytest.mark.parametrize(
     ("owner", "name"),
-    [(owner, name) for owner, names in PRIVATE_NAMES.items() for name in names],
+    [
+        (owner, name)
+        for names_of in (consumer.PRIVATE_NAMES, fetch.PRIVATE_NAMES)
+        for owner, names in names_of.items()
+        for name in names
+    ],
 )
 def test_the_driver_still_has_the_name(owner: type, name: str) -> None:
     assert callable(getattr(owner, name))
@@ -59,6 +68,26 @@ def test_a_fetch_is_handed_to_the_scheduler_unread() -> None:
     source = inspect.getsource(BaseConsumer.getmany)
     assert "self.scheduler.iterate(records)" in source
     assert "to_message(tp, record)" in source
+
+
+def test_the_fetch_that_we_wrap_does_not_wait_without_a_timeout() -> None:
+    parameters = inspect.signature(driver.AIOKafkaConsumerThread._fetch_records).parameters
+    assert parameters["timeout"].default is None
+    assert "if drained or not timeout:" in inspect.getsource(Fetcher.fetched_records)
+
+
+def test_the_fetcher_keeps_what_it_has_under_the_names_that_we_read() -> None:
+    source = inspect.getsource(Fetcher)
+    for name in ("self._records", "self._subscriptions", "self._closed"):
+        assert name in source
+    assert "self._fetcher = Fetcher(" in inspect.getsource(AIOKafkaConsumer.start)
+    assert "reassignment_in_progress" in dir(SubscriptionState)
+
+
+def test_faust_starts_no_producer_where_its_boot_strategy_says_so() -> None:
+    assert "self.enable_kafka_producer" in inspect.getsource(
+        BootStrategy._should_enable_kafka_producer
+    )
 
 
 def test_the_commit_timer_calls_the_method_that_we_replace() -> None:
