@@ -23,7 +23,11 @@ _POLL_MS = 1000
 
 
 class AiokafkaEngine(BaseEngine):
-    """Same port, same constructor and same promises as ``FaustEngine``, without Faust."""
+    """Same port, same constructor and same promises as ``FaustEngine``, without Faust.
+
+    It reads through aiokafka's public ``getmany``, at some 2 µs a record more than ``fetch`` takes:
+    an oracle must not share what it is there to check.
+    """
 
     def __init__(self, settings: EngineSettings, processor: Processor) -> None:
         super().__init__(settings, processor)
