@@ -109,8 +109,8 @@ class WorkerSettings(_Strict):
     #: 0 takes a free port, named in the log.
     web_port: int = Field(default=6066, ge=0, le=65_535)
     #: A chunk handed to the domain at once.
-    chunk_records: int = Field(default=256, ge=1, le=10_000)
-    chunk_bytes: int = Field(default=4_000_000, ge=10_000, le=256_000_000)
+    chunk_records: int = Field(default=1_000, ge=1, le=10_000)
+    chunk_bytes: int = Field(default=2_000_000, ge=10_000, le=256_000_000)
     #: A window handed out and not published by then is handed out again.
     lease_ms: int = Field(default=30_000, ge=1_000, le=600_000)
     tick_interval_ms: int = Field(default=100, ge=10, le=10_000)

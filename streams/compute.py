@@ -49,5 +49,15 @@ class Compute(Protocol):
         A sample's feature does not depend on which others are in the batch.
         """
 
+    def interval_us(self, sample: Sample) -> tuple[int, int] | BadSample:
+        """The interval that a sample covers by its payload, epoch microseconds: an audio chunk's
+        follows from its frames. Called for inputs whose samples are cut.
+        """
+
+    def cut(self, sample: Sample, bounds_us: Sequence[int]) -> Sequence[Sample] | BadSample:
+        """The parts of a sample between ascending bounds that lie inside its interval, in order of
+        time; together they are the whole, without gap or repeat.
+        """
+
     async def fuse(self, windows: Sequence[Window]) -> list[Fusion]:
         """One answer per window, in order, independent of the batch's other windows."""

@@ -18,7 +18,7 @@ import msgspec
 
 from schemas.event import Action, Event, change_id, event_id
 from schemas.pipeline import EventSpec
-from schemas.result import Result
+from schemas.result import Result, result_id
 from schemas.units import iso_to_us, to_us, us_to_iso
 
 
@@ -75,6 +75,40 @@ def step(specs: Sequence[EventSpec], state: State, result: Result) -> tuple[Stat
         else:
             tracks[spec.name] = track
     return tracks, changes
+
+
+def close_all(
+    specs: Sequence[EventSpec], state: State, pipeline: str, session: str, newest_us: int
+) -> list[Event]:
+    """What ends with its session: every open event is closed, at its newest probability.
+
+    ``newest_us``: start of the session's newest window, whose final result is the last.
+    """
+    changes: list[Event] = []
+    for spec in specs:
+        track = state.get(spec.name)
+        if track is not None and track.is_open:
+            result = result_id(pipeline, session, newest_us, 0)
+            stable = event_id(pipeline, session, spec.name, track.since_us)
+            changes.append(
+                Event(
+                    id=change_id(stable, "closed", newest_us),
+                    event_id=stable,
+                    action="closed",
+                    pipeline=pipeline,
+                    session=session,
+                    name=spec.name,
+                    task=spec.task,
+                    label=spec.label,
+                    probability=track.published,
+                    peak_probability=track.peak,
+                    since=us_to_iso(track.since_us),
+                    until=us_to_iso(track.until_us),
+                    windows=track.windows,
+                    result_id=result,
+                )
+            )
+    return changes
 
 
 def _advance(

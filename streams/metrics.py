@@ -24,7 +24,49 @@ class Metrics:
             registry=self.registry,
         )
         self._results = Counter(
-            "sensorium_results", "Results published.", ("pipeline", "final"), registry=self.registry
+            "sensorium_results",
+            "Results published: final ones, and revisions before them by cause.",
+            ("pipeline", "final", "cause"),
+            registry=self.registry,
+        )
+        self._completeness = Histogram(
+            "sensorium_window_completeness_ratio",
+            "Share of a final window's expected sensors that are in it.",
+            ("pipeline",),
+            buckets=(0.0, 0.25, 0.5, 0.75, 0.9, 1.0),
+            registry=self.registry,
+        )
+        self._skew = Histogram(
+            "sensorium_window_skew_seconds",
+            "Widest skew between two sensors of a final window.",
+            ("pipeline",),
+            buckets=(0.001, 0.005, 0.02, 0.05, 0.1, 0.25, 0.5, 1, 5, 30),
+            registry=self.registry,
+        )
+        self._absent = Counter(
+            "sensorium_absent_sensors",
+            "Sensors without a sample in a final window, by reason.",
+            ("pipeline", "modality", "reason"),
+            registry=self.registry,
+        )
+        self._lateness = Histogram(
+            "sensorium_late_seconds",
+            "How late diverted samples came, behind the limit of their window.",
+            ("pipeline", "reason"),
+            buckets=(0.01, 0.05, 0.1, 0.5, 1, 5, 30, 300, 3600),
+            registry=self.registry,
+        )
+        self._held_back = Gauge(
+            "sensorium_held_back_partitions",
+            "Partitions that are not read on while others catch up.",
+            ("pipeline",),
+            registry=self.registry,
+        )
+        self._kept = Gauge(
+            "sensorium_kept_bytes",
+            "Bytes of samples that the owned shards keep in Redis.",
+            ("pipeline",),
+            registry=self.registry,
         )
         self._events = Counter(
             "sensorium_events",
@@ -75,12 +117,34 @@ class Metrics:
             registry=self.registry,
         )
 
+        # Observed once a window: the lookup of the labels is done once.
+        self._window_lag = self._lag.labels(pipeline)
+        self._window_completeness = self._completeness.labels(pipeline)
+        self._window_skew = self._skew.labels(pipeline)
+
     def samples(self, modality: str, outcome: str, count: int = 1) -> None:
         if count:
             self._samples.labels(self._pipeline, modality, outcome).inc(count)
 
-    def results(self, final: bool, count: int) -> None:
-        self._results.labels(self._pipeline, str(final).lower()).inc(count)
+    def results(self, final: bool, count: int, cause: str = "watermark") -> None:
+        self._results.labels(self._pipeline, str(final).lower(), cause).inc(count)
+
+    def window(self, completeness: float, skew_seconds: float) -> None:
+        """A final window's alignment."""
+        self._window_completeness.observe(completeness)
+        self._window_skew.observe(skew_seconds)
+
+    def absent(self, modality: str, reason: str, count: int) -> None:
+        self._absent.labels(self._pipeline, modality, reason).inc(count)
+
+    def lateness(self, reason: str, seconds: float) -> None:
+        self._lateness.labels(self._pipeline, reason).observe(seconds)
+
+    def held_back(self, partitions: int) -> None:
+        self._held_back.labels(self._pipeline).set(partitions)
+
+    def kept(self, size: int) -> None:
+        self._kept.labels(self._pipeline).set(size)
 
     def event(self, action: str) -> None:
         self._events.labels(self._pipeline, action).inc()
@@ -96,7 +160,7 @@ class Metrics:
         self._batch.labels(self._pipeline, stage).observe(items)
 
     def watermark_lag(self, seconds: float) -> None:
-        self._lag.labels(self._pipeline).observe(max(0.0, seconds))
+        self._window_lag.observe(max(0.0, seconds))
 
     def open_windows(self, count: int) -> None:
         self._open.labels(self._pipeline).set(count)

@@ -99,10 +99,13 @@ def _tally(
     offsets: list[int] = []
     numbers: list[int] = []
     invalid = dropped = 0
+    newest: Kept | None = None
     for one in kept:
         if start_us <= one.start_us < end_us and one.after_us < start_us:
             if one.kind == SAMPLE:
                 offsets.append(one.offset)
+                if newest is None or (one.start_us, one.offset) > (newest.start_us, newest.offset):
+                    newest = one
             elif one.kind == INVALID:
                 invalid += 1
             elif one.kind == DROPPED:
@@ -122,6 +125,8 @@ def _tally(
         tuple(offsets),
         gaps=max(numbers) - min(numbers) + 1 - distinct if numbers else 0,
         repeats=len(numbers) - distinct,
+        shift_us=newest.shift_us if newest else 0,
+        drift_ppb=newest.drift_ppb if newest else 0,
     )
 
 

@@ -18,9 +18,10 @@ from streams.align.spec import AlignSpec
 from streams.align.types import Batch, Entry
 from streams.align.wire import pack, pack_through, unpack
 
-#: Of a record: offset, start_us, end_us, sequence (``NEVER``: none), its sensor's number in the
-#: batch (from 1), kind, a byte of padding, length of the feature in bytes; the feature follows.
-_HEADER = struct.Struct("<qqqqHBxI")
+#: Of a record: offset, start_us, end_us, sequence (``NEVER``: none), shift_us, drift_ppb, its
+#: sensor's number in the batch (from 1), kind, a byte of padding, length of the feature in bytes;
+#: the feature follows.
+_HEADER = struct.Struct("<qqqqqiHBxI")
 assert _HEADER.size == OVERHEAD_BYTES
 _LENGTH = struct.Struct("<H")
 
@@ -127,6 +128,8 @@ def pack_batch(spec: AlignSpec, batch: Batch) -> tuple[bytes, bytes, list[SentGr
                         start_us,
                         entry.end_us,
                         NEVER if sequence is None else sequence,
+                        entry.shift_us,
+                        entry.drift_ppb,
                         number,
                         kind,
                         length,
@@ -184,6 +187,8 @@ def kept_of(position: int, run: SentRun, after_us: int) -> list[Kept]:
                 feature or b"",
                 INVALID if feature is None else PART if entry.part else SAMPLE,
                 NEVER if sequence is None else sequence,
+                entry.shift_us,
+                entry.drift_ppb,
                 after_us,
             )
         )
@@ -197,7 +202,8 @@ def decode_element(position: int, element: bytes, after_us: int) -> list[Kept]:
     names: list[str] = unpack(element[_LENGTH.size : at])
     kept: list[Kept] = []
     while at < len(element):
-        offset, start_us, end_us, sequence, number, kind, size = _HEADER.unpack_from(element, at)
+        header = _HEADER.unpack_from(element, at)
+        offset, start_us, end_us, sequence, shift_us, drift_ppb, number, kind, size = header
         at += _HEADER.size
         feature = element[at : at + size]
         at += size
@@ -211,6 +217,8 @@ def decode_element(position: int, element: bytes, after_us: int) -> list[Kept]:
                 feature,
                 kind,
                 sequence,
+                shift_us,
+                drift_ppb,
                 after_us,
             )
         )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from schemas.sample import SessionEnd
 from streams.align import rules
 from streams.align.assemble import KnownSensor, RawWindow, assemble
 from streams.align.restore import restored_session
@@ -16,7 +17,6 @@ from streams.align.types import (
     Entry,
     LateSample,
     Restored,
-    SessionEnd,
     Window,
     WindowKey,
 )
@@ -237,7 +237,9 @@ class ShardCore:
 
     def _raw(self, session: Session, start_us: int, early: Revision | None = None) -> RawWindow:
         """A window as it is kept."""
-        index = rules.tile_of(self._spec, start_us + self._spec.size_us + self._spec.overhang_us)
+        spec = self._spec
+        first = rules.tile_of(spec, start_us - spec.backward_us)
+        last = rules.tile_of(spec, start_us + spec.size_us + spec.overhang_us)
         closing = None if early else session.closing_of(start_us)
         known = session.revisions.get(start_us)
         return RawWindow(
@@ -252,7 +254,7 @@ class ShardCore:
             records=[
                 record
                 for at in sorted(session.tiles)
-                if at <= index
+                if first <= at <= last
                 for record in session.tiles[at].records
             ],
             held=[one for held in session.held.values() for one in held],

@@ -14,7 +14,7 @@ from streams.align.spec import AlignSpec
 #: counted.
 SAMPLE, PART, INVALID, DROPPED = range(4)
 #: Bytes that a kept record costs beside its feature; a store that counts them counts these too.
-OVERHEAD_BYTES = 40
+OVERHEAD_BYTES = 52
 
 
 class Kept(NamedTuple):
@@ -31,6 +31,8 @@ class Kept(NamedTuple):
     feature: bytes
     kind: int
     sequence: int
+    shift_us: int
+    drift_ppb: int
     after_us: int
 
     @property

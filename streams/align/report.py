@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from schemas.result import AbsentReason, Quality, SensorUse
+from schemas.result import AbsentReason, Correction, Quality, SensorUse
 from schemas.units import US_PER_MS
 from streams.align.spec import AlignSpec, InputRule
 from streams.align.types import SensorTally, Window, WindowSample
@@ -27,14 +27,18 @@ def sensor_uses(window: Window, spec: AlignSpec) -> tuple[dict[str, SensorUse], 
     for sample in window.samples:
         used.setdefault(sample.sensor, []).append(sample)
     uses = {
-        label: _sensor_use(window, spec, tally, used.get(label, []))
+        label: _sensor_use(window, spec, label, tally, used.get(label, []))
         for label, tally in window.tallies.items()
     }
     return uses, _quality(spec, uses)
 
 
 def _sensor_use(
-    window: Window, spec: AlignSpec, tally: SensorTally, used: Sequence[WindowSample]
+    window: Window,
+    spec: AlignSpec,
+    label: str,
+    tally: SensorTally,
+    used: Sequence[WindowSample],
 ) -> SensorUse:
     rule = spec.inputs[spec.position[tally.input]]
     return SensorUse(
@@ -54,7 +58,14 @@ def _sensor_use(
         else None,
         gaps=tally.gaps,
         repeats=tally.repeats,
+        clock=_correction(rule, label, tally) if rule.fixed_us and tally.samples else None,
     )
+
+
+def _correction(rule: InputRule, label: str, tally: SensorTally) -> Correction:
+    sensor = label.removeprefix(f"{rule.name}/")
+    fixed_us = rule.fixed_us.get(sensor, rule.fixed_us[""])
+    return Correction(tally.shift_us / US_PER_MS, fixed_us / US_PER_MS, tally.drift_ppb / 1000)
 
 
 def coverage(used: Iterable[WindowSample], start_us: int, end_us: int) -> float:

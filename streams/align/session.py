@@ -185,9 +185,7 @@ class Session:
         kind = SAMPLE if entry.part == 0 else PART
         hold = rule.matcher == "hold"
         after_us = (
-            self.closed
-            if hold
-            else rules.closed_to_us(spec, entry.start_us, limit_us, self.closed)
+            self.closed if hold else rules.closed_to_us(spec, entry.start_us, limit_us, self.closed)
         )
         if rules.is_usable(spec, rule, entry.start_us, limit_us, self.closed):
             until_us = rules.last_window_us(spec, rule, entry.start_us)
@@ -225,6 +223,8 @@ class Session:
             entry.feature or b"" if kind in (SAMPLE, PART) else b"",
             kind,
             NEVER if entry.sequence is None else entry.sequence,
+            entry.shift_us,
+            entry.drift_ppb,
             after_us,
         )
 

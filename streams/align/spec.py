@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Literal
@@ -12,6 +12,7 @@ from schemas.inputs import Hold, InputSpec, Nearest
 from schemas.pipeline import Pipeline
 from schemas.units import US_PER_MS, to_us
 from schemas.windows import WindowSpec
+from streams.align.clock.rules import corrects
 
 Matcher = Literal["collect", "overlap", "nearest", "hold"]
 Overload = Literal["wait", "drop_oldest", "drop_newest"]
@@ -38,6 +39,9 @@ class InputRule:
     exclusive: bool = False
     max_age_us: int = 0
     overload: Overload = "wait"
+    #: Sensor -> its fixed clock correction; the input's own under the empty name, if any is
+    #: corrected at all.
+    fixed_us: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -199,4 +203,10 @@ def _input_rule(name: str, spec: InputSpec, window: WindowSpec) -> InputRule:
         exclusive=exclusive,
         max_age_us=max_age_us,
         overload=spec.overload,
+        fixed_us=_fixed_us(spec) if corrects(spec) else {},
     )
+
+
+def _fixed_us(spec: InputSpec) -> dict[str, int]:
+    own = {name: to_us(clock.offset) for name, clock in spec.sensor_clocks.items()}
+    return {"": to_us(spec.clock.offset), **own}

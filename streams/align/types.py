@@ -9,6 +9,7 @@ from typing import Literal, Protocol
 import msgspec
 
 from schemas.result import Cause
+from schemas.sample import SessionEnd
 
 
 class Entry(msgspec.Struct, frozen=True, gc=False):
@@ -17,7 +18,8 @@ class Entry(msgspec.Struct, frozen=True, gc=False):
     ``feature`` is the encoder's output; ``None`` for a sample that was diverted as invalid: it
     still moves its sensor's watermark and is counted in its window. ``part`` is 0 for a record's
     first or only part; the others, of the same offset, are used but not counted again.
-    ``sequence``: the producer's number of the sample.
+    ``sequence``: the producer's number of the sample. ``shift_us``, ``drift_ppb``: what its event
+    times were corrected by, and the rate of its clock less 1 in parts per billion.
     """
 
     session: str
@@ -28,14 +30,8 @@ class Entry(msgspec.Struct, frozen=True, gc=False):
     feature: bytes | None
     part: int = 0
     sequence: int | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class SessionEnd:
-    """A marker: the sensors of this input are done with their session."""
-
-    session: str
-    offset: int
+    shift_us: int = 0
+    drift_ppb: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +100,7 @@ class SensorTally(msgspec.Struct, frozen=True):
     ``offsets``: every accepted sample whose event time lies in the window, used or not, ascending.
     ``seen``: the session had an accepted sample of this sensor before the window's end.
     ``gaps``, ``repeats``: sequence numbers skipped, or come again, among the window's samples.
+    ``shift_us``, ``drift_ppb``: as of its newest sample in the window.
     """
 
     input: str
@@ -114,6 +111,8 @@ class SensorTally(msgspec.Struct, frozen=True):
     offsets: tuple[int, ...] = ()
     gaps: int = 0
     repeats: int = 0
+    shift_us: int = 0
+    drift_ppb: int = 0
 
 
 class Window(msgspec.Struct, frozen=True):

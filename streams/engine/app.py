@@ -58,6 +58,9 @@ class FaustEngine(BaseEngine):
     ) -> Mapping[TopicPartition, int]:
         return await self._consumer.thread.seek_stamped(tps, generation)
 
+    async def _pause_exactly(self, tps: Collection[TopicPartition]) -> None:
+        await self._consumer.thread.hold_back(tps)
+
     def _highwater(self, tp: TopicPartition) -> int | None:
         try:
             return cast("int | None", self._consumer.thread.highwater(TP(*tp)))

@@ -40,6 +40,8 @@ class BaseEngine(ABC):
         self._publisher = Publisher(settings.kafka, settings.client_id)
         self._committing = asyncio.Lock()
         self._connected = False
+        self._held_back: frozenset[TopicPartition] = frozenset()
+        self._holding: asyncio.Task[None] | None = None
 
     @property
     def failure(self) -> BaseException | None:
@@ -79,6 +81,9 @@ class BaseEngine(ABC):
         if not self._connected:
             return
         self._connected = False
+        if self._holding is not None:
+            self._holding.cancel()
+            await asyncio.wait({self._holding})
         try:
             await self._host.drain()
             await self.commit()
@@ -112,6 +117,19 @@ class BaseEngine(ABC):
     def end_offset(self, tp: TopicPartition) -> int | None:
         """See the port."""
         return None if self._ledger.generation(tp) is None else self._highwater(tp)
+
+    def hold_back(self, tps: Collection[TopicPartition]) -> None:
+        """See the port."""
+        self._held_back = frozenset(tps)
+        if self._holding is None or self._holding.done():
+            self._holding = asyncio.create_task(self._hold(), name="sensorium-hold-back")
+
+    async def _hold(self) -> None:
+        """Make the client hold back what was asked for last."""
+        done: Collection[TopicPartition] | None = None
+        while done != self._held_back and self._connected:
+            done = self._held_back
+            await self._pause_exactly(done)
 
     async def rewind(self, partition: int) -> dict[TopicPartition, int]:
         """See the port. What is declared is committed first; it need not be read again.
@@ -164,6 +182,10 @@ class BaseEngine(ABC):
         self, tps: Collection[TopicPartition], generation: int
     ) -> Mapping[TopicPartition, int]:
         """Go to the committed offset (0 without one) and stamp what is fetched from there on."""
+
+    @abstractmethod
+    async def _pause_exactly(self, tps: Collection[TopicPartition]) -> None:
+        """Fetch nothing of these of our partitions, and all of the others."""
 
     @abstractmethod
     def _highwater(self, tp: TopicPartition) -> int | None:

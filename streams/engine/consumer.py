@@ -27,7 +27,7 @@ from streams.engine.chunks import Batch, Fetched
 from streams.engine.fetch import fetched_batches
 from streams.engine.scheduler import ChunkScheduler
 from streams.engine.settings import ChunkLimits
-from streams.engine.wire import commit_exactly, seek_to_committed
+from streams.engine.wire import commit_exactly, hold_back, seek_to_committed
 from streams.records import Chunk, TopicPartition
 
 #: Class and private name (or public one with a meaning we rely on) that this module uses.
@@ -126,6 +126,10 @@ class StampingThread(driver.AIOKafkaConsumerThread):
             commit_exactly, self._ensure_consumer(), due
         )
         return done
+
+    async def hold_back(self, tps: Collection[TopicPartition]) -> None:
+        """``wire.hold_back`` in the consumer's loop."""
+        await self.call_thread(hold_back, self._ensure_consumer(), tps)
 
 
 class OrderedConsumer(driver.Consumer):

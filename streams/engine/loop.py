@@ -14,7 +14,7 @@ from streams.engine.base import BaseEngine
 from streams.engine.chunks import Batch, Fetched, take_turns
 from streams.engine.port import Processor
 from streams.engine.settings import BUFFERED_CHUNKS, PARTITION_FETCH_BYTES, EngineSettings
-from streams.engine.wire import commit_exactly, seek_to_committed
+from streams.engine.wire import commit_exactly, hold_back, seek_to_committed
 from streams.kafka_client import consumer_kwargs
 from streams.records import Chunk, TopicPartition
 
@@ -70,6 +70,9 @@ class AiokafkaEngine(BaseEngine):
         return await seek_to_committed(
             cast(AIOKafkaConsumer, self._consumer), self._stamps, tps, generation
         )
+
+    async def _pause_exactly(self, tps: Collection[TopicPartition]) -> None:
+        await hold_back(cast(AIOKafkaConsumer, self._consumer), tps)
 
     def _highwater(self, tp: TopicPartition) -> int | None:
         try:

@@ -41,6 +41,11 @@ class Engine(Protocol):
     def end_offset(self, tp: TopicPartition) -> int | None:
         """High watermark seen in the newest fetch response; ``None`` before the first."""
 
+    def hold_back(self, tps: Collection[TopicPartition]) -> None:
+        """Read these partitions, and no others, no further until told otherwise. What is fetched
+        already is still delivered; partitions that are not ours are ignored.
+        """
+
     async def rewind(self, partition: int) -> dict[TopicPartition, int]:
         """Read one partition number of every input again from its committed offset.
 

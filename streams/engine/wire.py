@@ -58,3 +58,12 @@ async def commit_exactly(
         _log.warning("commit refused", extra={"error_class": type(error).__name__})
         return {}
     return {TopicPartition(tp.topic, tp.partition): at for tp, at in offsets.items()}
+
+
+async def hold_back(consumer: AIOKafkaConsumer, tps: Collection[TopicPartition]) -> None:
+    """Pause these of the assigned partitions, and resume all others."""
+    held = {WireTp(tp.topic, tp.partition) for tp in tps}
+    assigned = consumer.assignment()
+    paused = consumer.paused() if assigned else set()
+    consumer.pause(*(held & assigned) - paused)
+    consumer.resume(*(paused - held))

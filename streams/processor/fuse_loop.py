@@ -12,6 +12,7 @@ A crash between any two repeats the later steps with the same ids and the same c
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -159,25 +160,38 @@ class FuseLoop:
             into.extend(leased)
 
     async def _publish(self, fused: Fused) -> None:
-        records = [
-            result_record(self._pipeline, window.shard, result)
-            for window, result in zip(fused.windows, fused.results, strict=True)
-        ]
+        records = [result_record(self._pipeline, shard, result) for shard, result in fused.results]
         records += [event_record(self._pipeline, shard, event) for shard, event in fused.events]
         await self._engine.publish(records)
         self._measure(fused)
 
     def _measure(self, fused: Fused) -> None:
-        now_ms = self._clock_ms()
-        self._metrics.stage("fuse", fused.fuse_seconds, len(fused.windows))
-        self._metrics.results(final=True, count=len(fused.results))
+        """Once a batch: what a batch has in common is measured together."""
+        metrics, now_ms = self._metrics, self._clock_ms()
+        metrics.stage("fuse", fused.fuse_seconds, len(fused.windows))
+        by_cause: Counter[tuple[bool, str]] = Counter()
+        absent: Counter[tuple[str, str]] = Counter()
+        dropped: Counter[str] = Counter()
+        for _, result in fused.results:
+            by_cause[result.final, result.cause] += 1
+            if result.final:
+                metrics.window(result.quality.completeness, result.quality.skew_ms / 1000)
+                for use in result.sensors.values():
+                    if use.absent is not None:
+                        absent[use.modality, use.absent] += 1
+                    if use.dropped:
+                        dropped[use.modality] += use.dropped
         for window in fused.windows:
-            self._metrics.watermark_lag((now_ms - window.end_us / 1000) / 1000)
+            if window.final and not window.over:
+                metrics.watermark_lag((now_ms - window.end_us / 1000) / 1000)
+        for (final, cause), count in by_cause.items():
+            metrics.results(final, count, cause)
+        for (modality, reason), count in absent.items():
+            metrics.absent(modality, reason, count)
+        for modality, count in dropped.items():
+            metrics.samples(modality, "dropped", count)
         for _, event in fused.events:
-            self._metrics.event(event.action)
-        for result in fused.results:
-            for use in result.sensors.values():
-                self._metrics.samples(use.modality, "dropped", use.dropped)
+            metrics.event(event.action)
 
     async def _finish(self, shard: Shard, fused: Fused) -> None:
         keys = _keys(fused.windows, shard.number)
@@ -193,4 +207,8 @@ class FuseLoop:
 
 
 def _keys(windows: Sequence[Window], shard: int) -> list[WindowKey]:
-    return [WindowKey(each.session, each.start_us) for each in windows if each.shard == shard]
+    return [
+        WindowKey(each.session, each.start_us, each.over)
+        for each in windows
+        if each.shard == shard and each.final
+    ]

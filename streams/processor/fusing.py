@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from schemas.event import Event
 from schemas.pipeline import Pipeline
 from schemas.result import (
+    ModelRef,
     Result,
     TaskResult,
     Timings,
@@ -20,7 +21,7 @@ from streams.align.report import sensor_uses
 from streams.align.spec import AlignSpec
 from streams.align.types import Window
 from streams.compute import Compute, Fusion
-from streams.event_rules import decode_state, encode_state, step
+from streams.event_rules import close_all, decode_state, encode_state, step
 
 #: Probabilities and shares are published with so many decimals: far finer than a model's
 #: accuracy, coarse enough to hide a float's dependence on its batch.
@@ -31,11 +32,12 @@ DECIMALS = 4
 class Fused:
     """A batch of windows with what is to be published for them.
 
-    ``event_states``: (shard, session) -> the state after its last window of the batch.
+    ``results``, ``events``: each with its shard. ``event_states``: (shard, session) -> the state
+    after its last window of the batch, where it changed.
     """
 
     windows: Sequence[Window]
-    results: list[Result] = field(default_factory=list)
+    results: list[tuple[int, Result]] = field(default_factory=list)
     events: list[tuple[int, Event]] = field(default_factory=list)
     event_states: dict[tuple[int, str], bytes] = field(default_factory=dict)
     fuse_seconds: float = 0.0
@@ -49,24 +51,36 @@ async def fuse_windows(
     compute: Compute,
     now_ms: int,
 ) -> Fused:
-    """Fuse leased windows in one batch; a session's windows must come in order."""
+    """Fuse leased windows in one batch; a session's windows must come in order.
+
+    Events follow from final results alone. A session that is over closes those that are open.
+    """
     fused = Fused(windows)
+    spans = [window for window in windows if not window.over]
     began = time.perf_counter()
-    answers = await compute.fuse(windows)
+    answers = await compute.fuse(spans) if spans else []
     fused.fuse_seconds = time.perf_counter() - began
-    for window, answer in zip(windows, answers, strict=True):
-        timings = Timings(
-            completed_at_ms=window.completed_at_ms,
-            wait_ms=float(max(0, now_ms - window.completed_at_ms)),
-            fuse_ms=round(fused.fuse_seconds * 1000, 3),
-        )
-        result = _result(window, answer, pipeline, spec, compute, timings)
-        fused.results.append(result)
+    fuse_ms = round(fused.fuse_seconds * 1000, 3)
+    for window, answer in zip(spans, answers, strict=True):
+        result = _result(window, answer, pipeline, spec, compute.model, now_ms, fuse_ms)
+        fused.results.append((window.shard, result))
+        if not (window.final and pipeline.events):
+            continue
         key = (window.shard, window.session)
         stored = fused.event_states.get(key, window.event_state)
-        state, changes = step(pipeline.events, decode_state(stored), result)
-        fused.event_states[key] = encode_state(state)
+        before = decode_state(stored)
+        state, changes = step(pipeline.events, before, result)
+        if state != before:
+            fused.event_states[key] = encode_state(state)
         fused.events.extend((window.shard, change) for change in changes)
+    for window in windows:
+        if window.over:
+            state = decode_state(window.event_state)
+            closed = close_all(
+                pipeline.events, state, pipeline.pipeline, window.session, window.start_us
+            )
+            fused.event_states[window.shard, window.session] = b""
+            fused.events.extend((window.shard, change) for change in closed)
     return fused
 
 
@@ -75,23 +89,33 @@ def _result(
     answer: Fusion,
     pipeline: Pipeline,
     spec: AlignSpec,
-    compute: Compute,
-    timings: Timings,
+    model: ModelRef,
+    now_ms: int,
+    fuse_ms: float,
 ) -> Result:
     sensors, quality = sensor_uses(window, spec)
+    completed_at_ms = window.completed_at_ms
+    watermark_us = window.watermark_us
     return Result(
-        id=result_id(pipeline.pipeline, window.session, window.start_us, 0),
+        id=result_id(pipeline.pipeline, window.session, window.start_us, window.revision),
         pipeline=pipeline.pipeline,
         session=window.session,
         window=WindowSpan(us_to_iso(window.start_us), us_to_iso(window.end_us)),
-        revision=0,
-        final=True,
+        revision=window.revision,
+        final=window.final,
         tasks={task: _task(probabilities) for task, probabilities in answer.tasks.items()},
         modalities={name: round(share, DECIMALS) for name, share in answer.modalities.items()},
         sensors=sensors,
         quality=quality,
-        model=compute.model,
-        timings=timings,
+        model=model,
+        timings=Timings(
+            completed_at_ms,
+            float(max(0, now_ms - completed_at_ms)),
+            fuse_ms,
+            None if watermark_us is None else us_to_iso(watermark_us),
+            list(window.idle),
+        ),
+        cause=window.cause,
     )
 
 

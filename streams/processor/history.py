@@ -22,12 +22,14 @@ ResultLog = Callable[[int], AsyncIterator[Result]]
 class _Session:
     """What has been folded of one session so far."""
 
-    __slots__ = ("closed_through_us", "events", "sensors")
+    __slots__ = ("closed_through_us", "events", "revisions", "sensors")
 
     def __init__(self) -> None:
         self.closed_through_us: int | None = None
         self.sensors: dict[str, tuple[str, int]] = {}
         self.events: State = {}
+        #: start_us of a window -> number of its next revision.
+        self.revisions: dict[int, int] = {}
 
 
 async def restore_from(
@@ -44,11 +46,15 @@ async def restore_from(
     done: dict[str, set[int]] = {name: set() for name in committed}
     async for result in results:
         session = sessions.setdefault(result.session, _Session())
-        end_us = iso_to_us(result.window.end)
+        start_us, end_us = iso_to_us(result.window.start), iso_to_us(result.window.end)
         closed_us = session.closed_through_us
-        if not result.final or (closed_us is not None and end_us <= closed_us):
+        if closed_us is not None and end_us <= closed_us:
+            continue
+        if not result.final:
+            session.revisions[start_us] = result.revision + 1
             continue
         session.closed_through_us = end_us
+        session.revisions = {at: n for at, n in session.revisions.items() if at > start_us}
         for sensor, use in result.sensors.items():
             if use.samples and sensor not in session.sensors:
                 session.sensors[sensor] = (use.input, end_us)
@@ -59,10 +65,13 @@ async def restore_from(
     return Restored(
         sessions=[
             RestoredSession(
-                name, known.closed_through_us, known.sensors, encode_state(known.events)
+                name,
+                known.closed_through_us,
+                known.sensors,
+                encode_state(known.events),
+                known.revisions,
             )
             for name, known in sessions.items()
-            if known.closed_through_us is not None
         ],
         done={name: offsets for name, offsets in done.items() if offsets},
         committed=dict(committed),

@@ -12,10 +12,14 @@ from schemas.errors import EnvelopeError
 from schemas.inputs import InputSpec
 from schemas.pipeline import Pipeline
 from schemas.sample import Sample, SessionEnd
+from streams.align.clock import ShardClocks, corrects
+from streams.align.rules import MAX_EVENT_TIME_US
+from streams.align.spec import AlignSpec
 from streams.align.types import Entry
 from streams.compute import BadSample, Compute
 from streams.metrics import Metrics
 from streams.processor.outputs import dead_letter
+from streams.processor.timing import Timing
 from streams.records import Chunk, OutRecord, Record
 
 _by_offset = attrgetter("offset")
@@ -25,13 +29,13 @@ _by_offset = attrgetter("offset")
 class Intake:
     """A chunk made ready: entries in order of offset, and dead letters to publish first.
 
-    ``ends``: (session, offset) of the records that end their session on this input, in order of
-    offset; they have no entry.
+    ``ends``: the records that end their session on this input, in order of offset; they have no
+    entry.
     """
 
     entries: list[Entry] = field(default_factory=list)
     dead_letters: list[OutRecord] = field(default_factory=list)
-    ends: list[tuple[str, int]] = field(default_factory=list)
+    ends: list[SessionEnd] = field(default_factory=list)
 
 
 async def take_in(
@@ -43,16 +47,22 @@ async def take_in(
     metrics: Metrics,
     known_below: int,
     done: Collection[int],
+    spec: AlignSpec,
+    clocks: ShardClocks | None = None,
 ) -> Intake:
     """Decode and encode a chunk of the reader's input. Bad samples become dead letters; nothing is
     raised for input.
 
     Records before offset ``known_below`` and those in ``done`` are known: their feature is not
     needed again, and they are passed on without one, for the aligner to recognise. Ends of
-    sessions are passed on whether known or not.
+    sessions are passed on whether known or not. ``clocks`` corrects event times, where it is
+    given and the input has a clock to be corrected.
+
+    For ``overlap``, what reaches over the bounds of windows is cut there before it is encoded.
     """
     out = Intake()
-    spec = pipeline.inputs[reader.input_name]
+    rule = pipeline.inputs[reader.input_name]
+    timed = Timing(rule, reader.input_name, clocks if corrects(rule) else None)
     samples: list[Sample] = []
     read = reader.read
     some_known = bool(done) or chunk.records[0].offset < known_below
@@ -69,30 +79,56 @@ async def take_in(
                 record.value,
                 record.headers,
             )
+            if timed.clocks is not None and isinstance(sample, Sample):
+                sample = timed.correct(sample, record.timestamp_ms)
         except EnvelopeError as error:
             # A known record that is bad was dead-lettered before it was applied.
             if not known:
-                _refuse(record, error, pipeline, spec, metrics, out)
+                _refuse(record, error, pipeline, timed, metrics, out)
             continue
         if isinstance(sample, SessionEnd):
             out.ends.append(sample)
         elif known:
-            out.entries.append(_entry(sample, b"", spec))
+            out.entries.append(timed.entry(sample, b""))
         else:
             samples.append(sample)
     if samples:
         mixed = bool(out.entries)
-        await _encode(samples, chunk, pipeline, spec, compute, metrics, out)
+        cut = _cut(samples, compute, spec) if rule.matcher.kind == "overlap" else samples
+        await _encode(cut, chunk, pipeline, timed, compute, metrics, out)
         if mixed:
             out.entries.sort(key=_by_offset)
     return out
+
+
+def _cut(
+    samples: Sequence[Sample], compute: Compute, spec: AlignSpec
+) -> list[Sample | tuple[Sample, BadSample]]:
+    """Every sample in parts that lie in one tile each; one that cannot be cut with the reason."""
+    parts: list[Sample | tuple[Sample, BadSample]] = []
+    for sample in samples:
+        found = _parts(sample, compute, spec.tile_us)
+        if isinstance(found, BadSample):
+            parts.append((sample, found))
+        else:
+            parts += found
+    return parts
+
+
+def _parts(sample: Sample, compute: Compute, tile_us: int) -> Sequence[Sample] | BadSample:
+    interval_us = compute.interval_us(sample)
+    if isinstance(interval_us, BadSample):
+        return interval_us
+    start_us, end_us = interval_us
+    bounds_us = range((start_us // tile_us + 1) * tile_us, end_us, tile_us)
+    return compute.cut(sample, bounds_us)
 
 
 def _refuse(
     record: Record,
     error: EnvelopeError,
     pipeline: Pipeline,
-    spec: InputSpec,
+    timed: Timing,
     metrics: Metrics,
     out: Intake,
 ) -> None:
@@ -108,34 +144,52 @@ def _refuse(
     )
     at_us = error.start_us
     # Where a segment counts at its end, a bad envelope does not tell the window.
-    if error.session and error.sensor and at_us is not None and spec.event_time == "start":
-        out.entries.append(Entry(error.session, error.sensor, record.offset, at_us, at_us, None))
+    if error.session and error.sensor and at_us is not None and timed.spec.event_time == "start":
+        at_us += timed.fixed_us(error.sensor)
+        if abs(at_us) <= MAX_EVENT_TIME_US:
+            entry = Entry(error.session, error.sensor, record.offset, at_us, at_us, None)
+            out.entries.append(entry)
     metrics.dead_letter("envelope", error.reason)
-    metrics.samples(spec.modality, "invalid")
+    metrics.samples(timed.spec.modality, "invalid")
 
 
 async def _encode(
-    samples: Sequence[Sample],
+    cut: Sequence[Sample | tuple[Sample, BadSample]],
     chunk: Chunk,
     pipeline: Pipeline,
-    spec: InputSpec,
+    timed: Timing,
     compute: Compute,
     metrics: Metrics,
     out: Intake,
 ) -> None:
+    bad: dict[int, BadSample] = {}
+    samples: list[Sample] = []
+    for one in cut:
+        if isinstance(one, Sample):
+            samples.append(one)
+        else:
+            bad[one[0].offset] = one[1]
+            out.entries.append(timed.entry(one[0], None))
     began = time.perf_counter()
     features = await compute.encode(samples)
     metrics.stage("encode", time.perf_counter() - began, len(samples))
-    bad: dict[int, BadSample] = {}
+    entry, append = timed.entry, out.entries.append
+    last, part = -1, 0
     for sample, feature in zip(samples, features, strict=True):
+        offset = sample.offset
+        part = part + 1 if offset == last else 0
+        last = offset
         if isinstance(feature, BadSample):
-            bad[sample.offset] = feature
-            out.entries.append(_entry(sample, None, spec))
+            bad[offset] = feature
+            if part == 0:
+                append(entry(sample, None))
         else:
-            out.entries.append(_entry(sample, feature, spec))
-    metrics.samples(spec.modality, "encoded", len(samples) - len(bad))
+            append(entry(sample, feature, part))
+    good = sum([not isinstance(feature, BadSample) for feature in features])
+    metrics.samples(timed.spec.modality, "encoded", good)
     if bad:
-        _divert(bad, chunk, pipeline, spec, metrics, out)
+        out.entries.sort(key=_by_offset)
+        _divert(bad, chunk, pipeline, timed.spec, metrics, out)
 
 
 def _divert(
@@ -161,8 +215,3 @@ def _divert(
             )
             metrics.dead_letter("decode", why.reason)
     metrics.samples(spec.modality, "invalid", len(bad))
-
-
-def _entry(sample: Sample, feature: bytes | None, spec: InputSpec) -> Entry:
-    start_us, end_us = spec.aligned_span_us(sample.start_us, sample.end_us)
-    return Entry(sample.session, sample.sensor, sample.offset, start_us, end_us, feature)

@@ -9,8 +9,9 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 
 from schemas.envelope_reader import EnvelopeReader
 from schemas.pipeline import Pipeline
+from schemas.units import US_PER_S
 from streams.align.spec import from_pipeline
-from streams.align.types import LateSample, WindowStore
+from streams.align.types import Applied, Batch, LateSample, WindowStore
 from streams.compute import Compute
 from streams.engine.port import Engine
 from streams.metrics import Metrics
@@ -18,6 +19,7 @@ from streams.processor.fuse_loop import FuseLimits, FuseLoop
 from streams.processor.history import ResultLog
 from streams.processor.intake import Intake, take_in
 from streams.processor.outputs import late_record
+from streams.processor.pace import Pace
 from streams.processor.shard import Shard
 from streams.processor.shards import OwnedShards
 from streams.processor.takeover import Takeover
@@ -45,13 +47,13 @@ class PipelineProcessor:
         limits: FuseLimits | None = None,
         clock_ms: Callable[[], int] = lambda: time.time_ns() // 1_000_000,
     ) -> None:
-        spec = from_pipeline(pipeline)
+        self._spec = spec = from_pipeline(pipeline)
         takeover = Takeover(pipeline, store, result_log, owner=owner, metrics=metrics)
         self._pipeline = pipeline
         self._inputs = {pipeline.topic(name): name for name in pipeline.inputs}
         self._readers = {
-            name: EnvelopeReader(name, spec, pipeline.clock)
-            for name, spec in pipeline.inputs.items()
+            name: EnvelopeReader(name, rule, pipeline.clock)
+            for name, rule in pipeline.inputs.items()
         }
         self._store = store
         self._compute = compute
@@ -69,9 +71,11 @@ class PipelineProcessor:
             clock_ms=clock_ms,
         )
         self._engine: Engine
+        self._pace: Pace
 
     async def start(self, engine: Engine) -> None:
         self._engine = engine
+        self._pace = Pace(self._pipeline, engine, self._metrics)
         self.shards.start(engine, self._fuse.batch_done, self._fuse.wake)
         self._fuse.start(engine)
 
@@ -107,6 +111,8 @@ class PipelineProcessor:
             metrics=self._metrics,
             known_below=shard.applied.get(name, 0),
             done=shard.done.get(name, ()),
+            spec=self._spec,
+            clocks=shard.clocks,
         )
         if not self._is_current(shard, chunk):
             return
@@ -118,13 +124,28 @@ class PipelineProcessor:
         async with shard.lock:
             if not self._is_current(shard, chunk):
                 return
-            applied = await self._store.apply(
-                shard.number, name, chunk.next_offset, intake.entries, self._clock_ms()
-            )
-            shard.applied[name] = max(shard.applied.get(name, 0), chunk.next_offset)
+            now_ms = self._clock_ms()
+            known = shard.applied.get(name, 0)
+            shard.applied[name] = max(known, chunk.next_offset)
+            self._pace.note_applied(shard, name, intake.entries, now_ms)
+            try:
+                applied = await self._store.apply(
+                    shard.number,
+                    Batch(
+                        name,
+                        chunk.next_offset,
+                        intake.entries,
+                        intake.ends,
+                        shard.read_through_ms(),
+                        shard.clocks.dirty() if shard.clocks else {},
+                    ),
+                    now_ms,
+                )
+            except BaseException:
+                shard.applied[name] = known
+                raise
             shard.uncommitted = True
-            shard.open_windows = applied.open_windows
-            self._fuse.note_due(shard, applied.due)
+            self._note(shard, applied)
         if applied.dropped:
             self._metrics.samples(self._pipeline.inputs[name].modality, "dropped", applied.dropped)
             log.warning(
@@ -136,6 +157,11 @@ class PipelineProcessor:
         if applied.late:
             await self._divert_late(shard, chunk, applied.late)
 
+    def _note(self, shard: Shard, applied: Applied) -> None:
+        shard.open_windows = applied.open_windows
+        shard.size, shard.full = applied.size, applied.full
+        self._fuse.note_due(shard, applied.due)
+
     def _is_current(self, shard: Shard, chunk: Chunk) -> bool:
         return shard.usable and self._engine.generation(chunk.tp) == chunk.generation
 
@@ -145,6 +171,8 @@ class PipelineProcessor:
             [late_record(self._pipeline, records[sample.offset], sample) for sample in late]
         )
         self._metrics.late(len(late))
+        for sample in late:
+            self._metrics.lateness(sample.reason, sample.late_by_us / US_PER_S)
         async with shard.lock:
             if self._is_current(shard, chunk):
                 keys = [(sample.input, sample.offset) for sample in late]
@@ -157,24 +185,18 @@ class PipelineProcessor:
         for shard in self.shards:
             if shard.usable:
                 await self.shards.guarded(shard, self._tick(shard, now_ms))
+        self._pace.hold_back(self.shards, now_ms)
         self._metrics.open_windows(sum(shard.open_windows for shard in self.shards))
+        self._metrics.kept(sum(shard.size for shard in self.shards))
 
     async def _tick(self, shard: Shard, now_ms: int) -> None:
         async with shard.lock:
             if not shard.usable:
                 return
-            due = await self._store.tick(shard.number, self._caught_up(shard), now_ms)
-            self._fuse.note_due(shard, due)
+            self._pace.note_ends(shard, now_ms)
+            ticked = await self._store.tick(shard.number, shard.read_through_ms(), now_ms)
+            self._note(shard, ticked)
         await self.shards.commit(shard)
-
-    def _caught_up(self, shard: Shard) -> set[str]:
-        """Inputs of which the store has everything that the broker has."""
-        names = set()
-        for topic, name in self._inputs.items():
-            end = self._engine.end_offset(TopicPartition(topic, shard.number))
-            if end is not None and shard.applied.get(name, 0) >= end:
-                names.add(name)
-        return names
 
     async def publish_due(self) -> None:
         """Fuse and publish every window that is due now."""

@@ -6,6 +6,9 @@ import asyncio
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 
+from streams.align.clock import ShardClocks
+from streams.processor.progress import InputProgress
+
 
 @dataclass(slots=True)
 class Shard:
@@ -25,8 +28,15 @@ class Shard:
     #: input -> offsets that serve no window any more: a published result used them before the
     #: store was lost
     done: Mapping[str, Collection[int]] = field(default_factory=dict)
+    #: input -> how far it is read
+    progress: dict[str, InputProgress] = field(default_factory=dict)
+    #: Clock corrections of the shard's sessions; ``None`` where no clock is corrected.
+    clocks: ShardClocks | None = None
     due: int = 0
     open_windows: int = 0
+    #: Bytes kept in the store, and whether a session has more than it may.
+    size: int = 0
+    full: bool = False
     #: True when something was applied since offsets were last committed.
     uncommitted: bool = False
 
@@ -40,6 +50,6 @@ class Shard:
         self.revoked = True
         self.settled.set()
 
-    def knows(self, input_name: str, offset: int) -> bool:
-        """Whether the store needs no feature for this record any more."""
-        return offset < self.applied.get(input_name, 0) or offset in self.done.get(input_name, ())
+    def read_through_ms(self) -> dict[str, int]:
+        """Input -> wall time; what the broker had of it then is applied."""
+        return {name: one.read_through_ms for name, one in self.progress.items()}

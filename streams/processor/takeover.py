@@ -7,11 +7,13 @@ import logging
 from collections.abc import Mapping
 
 from schemas.pipeline import Pipeline
-from streams.align.types import WindowStore
+from streams.align.clock import ShardClocks, corrects
+from streams.align.types import Claim, WindowStore
 from streams.engine.port import Engine
 from streams.errors import StoreUnreachable
 from streams.metrics import Metrics
 from streams.processor.history import ResultLog, restore_from
+from streams.processor.progress import InputProgress
 from streams.processor.shard import Shard
 
 log = logging.getLogger(__name__)
@@ -70,17 +72,20 @@ class Takeover:
         behind = any(claim.applied.get(name, 0) < offset for name, offset in committed.items())
         shard.done = {}
         shard.due = 1  # there may be some: the first lease tells
+        shard.progress = {name: InputProgress() for name in self._pipeline.inputs}
+        shard.clocks = self._clocks(claim)
         if not claim.fresh and not behind:
             shard.applied = dict(claim.applied)
             return
         past = await restore_from(self._result_log(shard.number), committed, self._pipeline.events)
         await self._store.restore(shard.number, self._owner, past)
         shard.applied = dict(committed)
-        # A sample for ``nearest`` may still serve the next window, so its feature is needed again.
+        # A sample that later windows may use as well is needed again with its feature.
+        tumbling = self._pipeline.window.kind == "tumbling"
         shard.done = {
             name: offsets
             for name, offsets in past.done.items()
-            if self._pipeline.inputs[name].matcher.kind == "collect"
+            if tumbling and self._pipeline.inputs[name].matcher.kind == "collect"
         }
         if past.sessions:
             self._metrics.recovery()
@@ -91,3 +96,12 @@ class Takeover:
                 len(past.sessions),
                 self._pipeline.results_topic,
             )
+
+    def _clocks(self, claim: Claim) -> ShardClocks | None:
+        """The shard's clocks as they were when its state was last written."""
+        if not any(corrects(spec) for spec in self._pipeline.inputs.values()):
+            return None
+        clocks = ShardClocks(self._pipeline)
+        for session, note in claim.notes.items():
+            clocks.load(session, note)
+        return clocks

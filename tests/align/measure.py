@@ -92,12 +92,15 @@ async def measure(url: str, records: int) -> None:
     wall_s = time.perf_counter() - began_s
     own_s = time.process_time() - own_s
     redis_s = await server_cpu_s(client) - redis_s
-    await client.aclose()
     print(f"{count} records, {samples} handed out in windows, load {os.getloadavg()[0]:.1f}")
+    if "commands" in sys.argv:
+        for name, row in (await client.info("commandstats")).items():
+            print(f"{name:24} {row['calls']:>9} calls {row['usec'] / count:7.2f} us a record")
     print(
         f"{count / wall_s:,.0f} records/s; CPU a record: "
         f"{own_s / count * 1e6:.1f} us here, {redis_s / count * 1e6:.1f} us in Redis"
     )
+    await client.aclose()
 
 
 if __name__ == "__main__":

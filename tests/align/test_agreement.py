@@ -9,11 +9,12 @@ from typing import Any
 from hypothesis import HealthCheck, Phase, event, given, settings
 from hypothesis import strategies as st
 
+from schemas.sample import SessionEnd
 from schemas.settings import RedisSettings
 from streams.align.memory import MemoryBackend, MemoryStore
 from streams.align.redis_store import RedisStore
 from streams.align.spec import AlignSpec
-from streams.align.types import Applied, Batch, Entry, SessionEnd, Window, WindowStore
+from streams.align.types import Applied, Batch, Entry, Window, WindowStore
 from streams.redis_client import connect_redis
 from tests.align.worlds import SENSORS, SESSIONS, Past, keys, outcome, specs
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Iterable, Mapping, Sequence
+from itertools import pairwise
+
+import msgspec
 
 from schemas.envelope import encode_headers
 from schemas.pipeline import Pipeline
@@ -36,6 +39,16 @@ class FakeCompute:
             for each in samples
         ]
 
+    def interval_us(self, sample: Sample) -> tuple[int, int]:
+        return sample.start_us, sample.end_us
+
+    def cut(self, sample: Sample, bounds_us: Sequence[int]) -> Sequence[Sample]:
+        edges = [sample.start_us, *bounds_us, sample.end_us]
+        return [
+            msgspec.structs.replace(sample, start_us=first, end_us=last)
+            for first, last in pairwise(edges)
+        ] or [sample]
+
     async def fuse(self, windows: Sequence[Window]) -> list[Fusion]:
         return [self._answer(window) for window in windows]
 
@@ -61,6 +74,7 @@ class FakeEngine:
         self.generations = dict.fromkeys(self.log, 1)
         self.published: list[OutRecord] = []
         self.refuse_publishing = False
+        self.held: frozenset[TopicPartition] = frozenset()
 
     # -- what the processor may ask for ---------------------------------------------------------
 
@@ -72,6 +86,9 @@ class FakeEngine:
     def commit_through(self, next_offsets: Mapping[TopicPartition, int]) -> None:
         for tp, offset in next_offsets.items():
             self.committed[tp] = max(self.committed[tp], offset)
+
+    def hold_back(self, tps: Collection[TopicPartition]) -> None:
+        self.held = frozenset(tps)
 
     def generation(self, tp: TopicPartition) -> int | None:
         return self.generations.get(tp)

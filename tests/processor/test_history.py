@@ -50,4 +50,5 @@ async def test_a_repeated_result_counts_once() -> None:
 
 async def test_a_result_that_is_not_final_closes_nothing() -> None:
     past = await restore_from(log(window(0, 0, 4, final=False)), {"audio": 0}, [])
-    assert past.sessions == []
+    (session,) = past.sessions
+    assert (session.closed_through_us, session.revisions) == (None, {0: 1})

@@ -9,6 +9,7 @@ from schemas.envelope import SESSION_END_TYPE, encode_headers
 from schemas.envelope_reader import EnvelopeReader
 from schemas.pipeline import Pipeline
 from schemas.sample import Modality
+from streams.align.spec import from_pipeline
 from streams.align.types import Entry
 from streams.metrics import Metrics
 from streams.processor.intake import Intake, take_in
@@ -61,6 +62,7 @@ class Desk:
             metrics=self.metrics,
             known_below=known_below,
             done=done,
+            spec=from_pipeline(self.pipeline),
         )
 
     @property

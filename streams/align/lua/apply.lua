@@ -24,8 +24,8 @@ local applied = tonumber(call('HGET', META, 'a:' .. input.name) or '0')
 local any_done = call('EXISTS', DONE) == 1
 local any_late = call('EXISTS', LATE) == 1
 local SAMPLE, PART, INVALID, DROPPED = 0, 1, 2, 3
-local HEADER = '<i8i8i8i8HBxI4'
-local HEADER_BYTES = 40
+local HEADER = '<i8i8i8i8i8i4HBxI4'
+local HEADER_BYTES, KIND_AT = 52, 46
 local repeats, dropped = 0, 0
 local late, is_late = {}, {}
 
@@ -152,9 +152,9 @@ local function drop_oldest(s, tile)
       local bytes = call('LINDEX', key, e - 1)
       local at = 3 + struct.unpack('<H', bytes)
       while at <= #bytes do
-        local a, b, c, d, sensor, kind, length = struct.unpack(HEADER, bytes, at)
+        local length = struct.unpack('<I4', bytes, at + KIND_AT + 2)
         if length > 0 then
-          call('LSET', key, e - 1, string.sub(bytes, 1, at + 33) .. struct.pack('<BxI4', DROPPED, 0)
+          call('LSET', key, e - 1, string.sub(bytes, 1, at + KIND_AT - 1) .. struct.pack('<BxI4', DROPPED, 0)
                .. string.sub(bytes, at + HEADER_BYTES + length))
           tile[SIZE] = tile[SIZE] - length
           s.size = s.size - length
@@ -231,7 +231,7 @@ end
 
 local function element(r, kind)
   local feature = kind <= PART and string.sub(ARGV[6], r.at + HEADER_BYTES, r.at + HEADER_BYTES + r.length - 1) or ''
-  return string.sub(ARGV[6], r.names, r.names_end) .. string.sub(ARGV[6], r.at, r.at + 33)
+  return string.sub(ARGV[6], r.names, r.names_end) .. string.sub(ARGV[6], r.at, r.at + KIND_AT - 1)
          .. struct.pack('<BxI4', kind, #feature) .. feature
 end
 
@@ -332,7 +332,7 @@ local function records_of(names, runs, step, ends)
     local first = from + 2 + struct.unpack('<H', ARGV[6], from)
     local at = first
     while at < from + bytes do
-      local offset, start, _, _, sensor, kind, length = struct.unpack(HEADER, ARGV[6], at)
+      local offset, start, _, _, _, _, sensor, kind, length = struct.unpack(HEADER, ARGV[6], at)
       records[#records + 1] = {offset = offset, order = #records, start = start, sensor = sensor,
                                kind = kind, length = length, at = at, names = from,
                                names_end = first - 1}

@@ -29,7 +29,8 @@ end
 local function hand_out(s, window, completed, watermark, idle, revision, cause)
   local tiles = {}
   local last = floor((window + spec.size + spec.overhang) / TILE)
-  for _, tile in ipairs(s.tiles) do
+  for i = position_of(s.tiles, floor((window - spec.backward) / TILE)), #s.tiles do
+    local tile = s.tiles[i]
     if tile[INDEX] > last then break end
     tiles[#tiles + 1] = tile[INDEX]
     tiles[#tiles + 1] = #tile[ELEMENTS] / 2
