@@ -51,8 +51,8 @@ class _Progress(Metrics):
         self.watch.begin()
         self.moved.set()
 
-    def results(self, final: bool, count: int) -> None:
-        super().results(final, count)
+    def results(self, final: bool, count: int, cause: str = "watermark") -> None:
+        super().results(final, count, cause)
         if final:
             self.windows += count
             self.watch.published()
