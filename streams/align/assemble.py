@@ -3,19 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from operator import attrgetter
+from operator import attrgetter, itemgetter
 from typing import NamedTuple
 
 import msgspec
 
 from schemas.result import Cause
-from streams.align.kept import DROPPED, INVALID, SAMPLE, Kept
-from streams.align.matchers import match
+from streams.align.kept import Run
+from streams.align.matchers import match, usable
 from streams.align.rules import FOREVER, NEVER
-from streams.align.spec import AlignSpec
-from streams.align.types import SensorTally, Window, WindowSample
+from streams.align.spec import AlignSpec, InputRule
+from streams.align.types import (
+    DROPPED,
+    INVALID,
+    PART,
+    SAMPLE,
+    Entry,
+    SensorTally,
+    Window,
+    WindowSample,
+)
 
 _ORDER = attrgetter("start_us", "sensor", "input", "offset")
+_TIME = attrgetter("start_us", "offset")
+_LABEL = itemgetter(1)
 
 
 class KnownSensor(NamedTuple):
@@ -29,7 +40,8 @@ class KnownSensor(NamedTuple):
 class RawWindow(msgspec.Struct, frozen=True):
     """A window as kept, with all that the session keeps around it.
 
-    ``idle``: positions in ``sensors`` that were idle when it closed.
+    ``idle``: positions in ``sensors`` that were idle when it closed. ``tiles``: indices, and the
+    runs that each tile keeps.
     """
 
     session: str
@@ -38,8 +50,8 @@ class RawWindow(msgspec.Struct, frozen=True):
     watermark_us: int
     idle: Sequence[int]
     sensors: Sequence[KnownSensor]
-    records: Sequence[Kept]
-    held: Sequence[Kept]
+    tiles: Sequence[tuple[int, Sequence[Run]]]
+    held: Sequence[Run]
     triggers: Sequence[int]
     event_state: bytes
     revision: int
@@ -56,108 +68,136 @@ def assemble(spec: AlignSpec, shard: int, raw: RawWindow) -> Window:
     """
     start_us = raw.start_us
     end_us = start_us + spec.size_us
-    records: dict[tuple[int, str], list[Kept]] = {}
-    for kept in raw.records:
-        records.setdefault((kept.input, kept.sensor), []).append(kept)
-    held: dict[tuple[int, str], list[Kept]] = {}
-    for kept in raw.held:
-        held.setdefault((kept.input, kept.sensor), []).append(kept)
-    labels = _labels(spec, raw, records, end_us)
+    #: (input, sensor) -> its runs around the window.
+    runs: dict[tuple[int, str], list[Run]] = {}
+    for index, kept in raw.tiles:
+        # A tumbling window is one tile: all of it is in the window.
+        whole = spec.size_us == spec.tile_us and index * spec.tile_us == start_us
+        if not whole and spec.is_plain:
+            continue
+        for run in kept:
+            key = (run.input, run.sensor)
+            found = runs.get(key)
+            if found is None:
+                runs[key] = [run]
+            else:
+                found.append(run)
+    labels = _labels(spec, raw, runs, end_us)
     samples: list[WindowSample] = []
     tallies: dict[str, SensorTally] = {}
-    for at, label in labels.items():
+    for at, label in labels:
         input, name, first_us = raw.sensors[at]
         rule = spec.inputs[input]
-        mine = records.get((input, name), [])
-        matched = match(spec, rule, start_us, mine, held.get((input, name), ()), raw.triggers)
+        mine = runs.get((input, name), ())
+        seen = first_us < end_us
+        if spec.is_plain and all(run.plain and run.after_us < start_us for run in mine):
+            records = mine[0].records if len(mine) == 1 else usable(mine, start_us)
+            tallies[label] = _tally_plain(rule, records, seen=seen)
+            matched: Sequence[Entry] = records
+        else:
+            held = [run for run in raw.held if run.input == input and run.sensor == name]
+            matched = match(spec, rule, start_us, mine, held, raw.triggers)
+            own = [r for r in usable(mine, start_us) if start_us <= r.start_us < end_us]
+            tallies[label] = _tally(rule, own, seen=seen)
+        input_name = rule.name
         samples += [
-            WindowSample(label, rule.name, one.offset, one.start_us, one.end_us, one.feature)
-            for one in matched
+            WindowSample(label, input_name, r.offset, r.start_us, r.end_us, r.feature or b"")
+            for r in matched
         ]
-        tallies[label] = _tally(rule.name, start_us, end_us, mine, seen=first_us < end_us)
     samples.sort(key=_ORDER)
+    idle: tuple[str, ...] = ()
+    if raw.idle:
+        named = dict(labels)
+        idle = tuple(sorted([named[at] for at in raw.idle if at in named]))
     return Window(
-        shard=shard,
-        session=raw.session,
-        start_us=start_us,
-        end_us=end_us,
-        samples=tuple(samples),
-        tallies=tallies,
-        completed_at_ms=raw.completed_at_ms,
-        event_state=raw.event_state,
-        revision=raw.revision,
-        final=raw.final,
-        cause=raw.cause,
-        watermark_us=raw.watermark_us if NEVER < raw.watermark_us < FOREVER else None,
-        idle=tuple(sorted(labels[at] for at in raw.idle if at in labels)),
+        shard,
+        raw.session,
+        start_us,
+        end_us,
+        tuple(samples),
+        tallies,
+        raw.completed_at_ms,
+        raw.event_state,
+        raw.revision,
+        raw.final,
+        raw.cause,
+        raw.watermark_us if NEVER < raw.watermark_us < FOREVER else None,
+        idle,
     )
 
 
-def _tally(
-    input: str, start_us: int, end_us: int, kept: Sequence[Kept], *, seen: bool
-) -> SensorTally:
-    offsets: list[int] = []
-    numbers: list[int] = []
-    invalid = dropped = 0
-    newest: Kept | None = None
-    for one in kept:
-        if start_us <= one.start_us < end_us and one.after_us < start_us:
-            if one.kind == SAMPLE:
-                offsets.append(one.offset)
-                if newest is None or (one.start_us, one.offset) > (newest.start_us, newest.offset):
-                    newest = one
-            elif one.kind == INVALID:
-                invalid += 1
-            elif one.kind == DROPPED:
-                dropped += 1
-            else:
-                continue
-            if one.sequence != NEVER:
-                numbers.append(one.sequence)
+def _tally_plain(rule: InputRule, records: Sequence[Entry], *, seen: bool) -> SensorTally:
+    """The tally of whole samples that are all in the window."""
+    offsets = [record.offset for record in records]
     offsets.sort()
-    distinct = len(set(numbers))
+    shift_us = drift_ppb = 0
+    if rule.fixed_us and records:
+        newest = max(records, key=_TIME)
+        shift_us, drift_ppb = newest.shift_us, newest.drift_ppb
     return SensorTally(
-        input,
+        rule.name, len(offsets), 0, 0, seen, tuple(offsets), 0, 0, shift_us, drift_ppb
+    )
+
+
+def _tally(rule: InputRule, own: Sequence[Entry], *, seen: bool) -> SensorTally:
+    kinds = [record.kind for record in own]
+    offsets = sorted([r.offset for r, kind in zip(own, kinds, strict=True) if kind == SAMPLE])
+    numbers = [
+        r.sequence
+        for r, kind in zip(own, kinds, strict=True)
+        if kind != PART and r.sequence is not None
+    ]
+    distinct = len(set(numbers))
+    newest = max(
+        [r for r, kind in zip(own, kinds, strict=True) if kind == SAMPLE], key=_TIME, default=None
+    )
+    return SensorTally(
+        rule.name,
         len(offsets),
-        invalid,
-        dropped,
+        kinds.count(INVALID),
+        kinds.count(DROPPED),
         seen,
         tuple(offsets),
-        gaps=max(numbers) - min(numbers) + 1 - distinct if numbers else 0,
-        repeats=len(numbers) - distinct,
-        shift_us=newest.shift_us if newest else 0,
-        drift_ppb=newest.drift_ppb if newest else 0,
+        max(numbers) - min(numbers) + 1 - distinct if numbers else 0,
+        len(numbers) - distinct,
+        newest.shift_us if newest else 0,
+        newest.drift_ppb if newest else 0,
     )
 
 
 def _labels(
     spec: AlignSpec,
     raw: RawWindow,
-    records: dict[tuple[int, str], list[Kept]],
+    runs: dict[tuple[int, str], list[Run]],
     end_us: int,
-) -> dict[int, str]:
-    """Position of each sensor that the window tallies -> its label, in order of the labels.
+) -> list[tuple[int, str]]:
+    """Position and label of each sensor that the window tallies, in order of the labels.
 
     The label is the sensor's name, or ``input/name`` where another input has a better claim to the
     name: to have declared the sensor, then to come first in the pipeline file.
     """
+    start_us = raw.start_us
     listed = [
-        at
+        (at, input, name)
         for at, (input, name, first_us) in enumerate(raw.sensors)
         if first_us < end_us
         or name in spec.inputs[input].sensors
         or any(
-            raw.start_us <= one.start_us < end_us and one.after_us < raw.start_us
-            for one in records.get((input, name), ())
+            start_us <= record.start_us < end_us
+            for record in usable(runs.get((input, name), ()), start_us)
         )
     ]
+    names = [name for _, _, name in listed]
+    if len(set(names)) == len(names) and all(spec.owner.get(n, i) == i for _, i, n in listed):
+        return sorted([(at, name) for at, _, name in listed], key=_LABEL)
     owner: dict[str, int] = {}
-    for at in listed:
-        input, name, _ = raw.sensors[at]
+    for _, input, name in listed:
         owner[name] = min(owner.get(name, input), input)
-    owner |= {s: n for n, rule in enumerate(spec.inputs) for s in rule.sensors if s in owner}
-    labels = {
-        at: name if owner[name] == input else f"{spec.inputs[input].name}/{name}"
-        for at, (input, name, _) in ((at, raw.sensors[at]) for at in listed)
-    }
-    return dict(sorted(labels.items(), key=lambda item: item[1]))
+    owner |= {name: input for name, input in spec.owner.items() if name in owner}
+    return sorted(
+        [
+            (at, name if owner[name] == input else f"{spec.inputs[input].name}/{name}")
+            for at, input, name in listed
+        ],
+        key=_LABEL,
+    )

@@ -251,11 +251,8 @@ class ShardCore:
             if closing is None
             else closing.idle,
             sensors=[KnownSensor(s.input, s.name, s.first_us) for s in session.sensors],
-            records=[
-                record
-                for at in sorted(session.tiles)
-                if first <= at <= last
-                for record in session.tiles[at].records
+            tiles=[
+                (at, session.tiles[at].runs) for at in sorted(session.tiles) if first <= at <= last
             ],
             held=[one for held in session.held.values() for one in held],
             triggers=session.triggers,

@@ -4,41 +4,48 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import NamedTuple
+
+import msgspec
 
 from streams.align import rules
 from streams.align.rules import FOREVER
 from streams.align.spec import AlignSpec
+from streams.align.types import DROPPED, SAMPLE, Entry
 
-#: Kinds of what is kept of a record: a sample, a further part of one, and two that are only
-#: counted.
-SAMPLE, PART, INVALID, DROPPED = range(4)
 #: Bytes that a kept record costs beside its feature; a store that counts them counts these too.
 OVERHEAD_BYTES = 52
 
 
-class Kept(NamedTuple):
-    """What is kept of one record. Invalid and dropped ones have no bytes in ``feature``.
+class Run(msgspec.Struct, gc=False):
+    """Records of one sensor, kept together, in order of arrival.
 
-    ``after_us``: the newest window that was closed when the record came; it is for later ones.
+    ``after_us``: the newest window that was closed when they came; they are for later ones.
+    ``plain``: all are whole samples without a sequence number, as most are.
     """
 
     input: int
     sensor: str
-    offset: int
-    start_us: int
-    end_us: int
-    feature: bytes
-    kind: int
-    sequence: int
-    shift_us: int
-    drift_ppb: int
     after_us: int
+    records: list[Entry]
+    plain: bool = False
 
     @property
     def size(self) -> int:
         """Bytes that count against the caps."""
-        return len(self.feature) + OVERHEAD_BYTES
+        return sum([size_of(record) for record in self.records])
+
+
+def size_of(record: Entry) -> int:
+    """Bytes of one record that count against the caps."""
+    return len(record.feature or b"") + OVERHEAD_BYTES
+
+
+def is_plain(records: Iterable[Entry]) -> bool:
+    """Whether all are whole samples without a sequence number."""
+    for record in records:
+        if record.feature is None or record.part or record.sequence is not None:
+            return False
+    return True
 
 
 @dataclass(slots=True)
@@ -57,43 +64,52 @@ class Tile:
     size: int = 0
     accepted: dict[tuple[int, str], int] = field(default_factory=dict)
     lowest: dict[int, int] = field(default_factory=dict)
-    records: list[Kept] = field(default_factory=list)
+    runs: list[Run] = field(default_factory=list)
 
-    def keep(self, kept: Kept, until_us: int) -> None:
+    def keep(self, input: int, record: Entry, after_us: int, until_us: int) -> None:
         """Add a record."""
-        self.records.append(kept)
-        self.size += kept.size
+        plain = is_plain([record])
+        self.runs.append(Run(input, record.sensor, after_us, [record], plain))
+        self.size += size_of(record)
         self.until_us = max(self.until_us, until_us)
-        self.after_us = min(self.after_us, kept.after_us)
-        self.lowest[kept.input] = min(self.lowest.get(kept.input, kept.offset), kept.offset)
-        if kept.kind == SAMPLE:
-            sensor = (kept.input, kept.sensor)
+        self.after_us = min(self.after_us, after_us)
+        self.lowest[input] = min(self.lowest.get(input, record.offset), record.offset)
+        if record.kind == SAMPLE:
+            sensor = (input, record.sensor)
             self.accepted[sensor] = self.accepted.get(sensor, 0) + 1
 
     def drop_oldest(self, input: int) -> int:
         """Take the bytes of the sample of an input that came first; returns how many, 0 where
         there is no sample.
         """
-        for position, kept in enumerate(self.records):
-            if kept.input == input and kept.feature:
-                self.records[position] = kept._replace(feature=b"", kind=DROPPED)
-                self.size -= len(kept.feature)
-                return len(kept.feature)
+        for run in self.runs:
+            for position, record in enumerate(run.records if run.input == input else ()):
+                if record.feature:
+                    run.records[position] = dropped(record)
+                    run.plain = False
+                    self.size -= len(record.feature)
+                    return len(record.feature)
         return 0
 
 
-def forget_held(spec: AlignSpec, held: Iterable[Kept], acked_us: int) -> list[Kept]:
+def dropped(record: Entry) -> Entry:
+    """What is kept of a record for which there is no room."""
+    return msgspec.structs.replace(record, feature=None, part=DROPPED)
+
+
+def forget_held(spec: AlignSpec, held: Iterable[Run], acked_us: int) -> list[Run]:
     """What of a sensor's held samples, in order of time, a later window may still choose.
 
     Every later window ends after ``acked_us`` + size. A sample is out when a newer one is before
     that end and open to those windows, or when it is too old for them.
     """
     horizon_us = acked_us + spec.size_us
-    left: list[Kept] = []
+    left: list[Run] = []
     for kept in held:
-        if kept.start_us + spec.inputs[kept.input].max_age_us < horizon_us:
+        (record,) = kept.records
+        if record.start_us + spec.inputs[kept.input].max_age_us < horizon_us:
             continue
-        if kept.start_us <= horizon_us and kept.after_us <= acked_us:
+        if record.start_us <= horizon_us and kept.after_us <= acked_us:
             left = []
         left.append(kept)
     return left

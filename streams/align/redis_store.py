@@ -6,14 +6,14 @@ import asyncio
 import math
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from typing import cast
+from typing import Literal, cast
 
 import redis.exceptions
 from redis.asyncio import Redis
 
 from streams.align import batch_wire, scripts, window_wire, wire
 from streams.align.assemble import assemble
-from streams.align.kept import Kept
+from streams.align.kept import Run
 from streams.align.keys import meta_key
 from streams.align.spec import AlignSpec
 from streams.align.tile_cache import TileCache
@@ -121,7 +121,7 @@ class RedisStore:
         payload, data, sent = batch_wire.pack_batch(self._spec, batch)
         answer = await self._step("apply", shard, now_ms, payload, data)
         repeats, dropped, due, open_windows, size, full = map(_integer, answer[:6])
-        self._remember(shard, batch, sent, wire.unpack(cast(bytes, answer[6])))
+        self._remember(shard, sent, wire.unpack(cast(bytes, answer[6])))
         late = wire.unpack(cast(bytes, answer[7]))
         return Applied(
             late=_late_samples(batch, late) if late else (),
@@ -136,19 +136,16 @@ class RedisStore:
     def _remember(
         self,
         shard: int,
-        batch: Batch,
         sent: Sequence[batch_wire.SentGroup],
-        answers: Sequence[int | Sequence[int]],
+        answers: Sequence[Literal[True] | Sequence[int]],
     ) -> None:
         cache = self._caches.get(shard)
         if cache is None:
             return
-        position = self._spec.position[batch.input]
         for group, answer in zip(sent, answers, strict=True):
-            if isinstance(answer, int | float):
-                for run in group.runs:
-                    kept = batch_wire.kept_of(position, run, int(answer))
-                    cache.add(group.session, run.tile, kept)
+            if answer is True:
+                for tile, run in group.runs:
+                    cache.add(group.session, tile, run)
             else:
                 cache.drop(group.session, answer)
 
@@ -184,26 +181,25 @@ class RedisStore:
             if row.over:
                 windows.append(window_wire.end_of_session(self._spec, shard, row))
                 continue
-            elements = [
-                element
+            tiles = [
+                (tile, cache.get(row.session, tile, count) or read[row.session, tile])
                 for tile, count in row.tiles
-                for element in cache.get(row.session, tile, count) or read[row.session, tile]
             ]
-            windows.append(assemble(self._spec, shard, window_wire.raw_window(row, elements)))
+            windows.append(assemble(self._spec, shard, window_wire.raw_window(row, tiles)))
         return windows
 
     async def _read(
         self, shard: int, tiles: Sequence[tuple[str, int, int]]
-    ) -> dict[tuple[str, int], list[Sequence[Kept]]]:
+    ) -> dict[tuple[str, int], list[Run]]:
         """Tiles that another worker wrote, or whose records were not taken as a whole."""
         answer = await self._step("read", shard, 0, wire.pack(tiles))
         parts = iter(cast(list[bytes], answer))
         rows: list[list[int]] = wire.unpack(next(parts))
-        found: dict[tuple[str, int], list[Sequence[Kept]]] = {}
+        found: dict[tuple[str, int], list[Run]] = {}
         cache = self._caches.get(shard, TileCache())
         for (session, tile, _), elements in zip(tiles, rows, strict=True):
             found[session, tile] = [
-                batch_wire.decode_element(input - 1, next(parts), int(after_us))
+                batch_wire.decode_element(input - 1, session, next(parts), int(after_us))
                 for input, after_us in zip(elements[::2], elements[1::2], strict=True)
             ]
             cache.put(session, tile, found[session, tile])

@@ -8,17 +8,7 @@ from dataclasses import dataclass, field
 
 from schemas.result import Cause
 from streams.align import rules
-from streams.align.kept import (
-    DROPPED,
-    INVALID,
-    OVERHEAD_BYTES,
-    PART,
-    SAMPLE,
-    Kept,
-    Tile,
-    forget_held,
-    window_after,
-)
+from streams.align.kept import Run, Tile, dropped, forget_held, size_of, window_after
 from streams.align.rules import FOREVER, NAMELESS, NEVER, LateReason, Sensor
 from streams.align.spec import AlignSpec
 from streams.align.types import Entry
@@ -79,7 +69,7 @@ class Session:
     #: Starts of triggered windows that are open, due or lately done, ascending.
     triggers: list[int] = field(default_factory=list)
     #: (input, sensor) -> what ``hold`` holds, by (start, offset).
-    held: dict[tuple[int, str], list[Kept]] = field(default_factory=dict)
+    held: dict[tuple[int, str], list[Run]] = field(default_factory=dict)
     revisions: dict[int, Revision] = field(default_factory=dict)
     closings: list[Closing] = field(default_factory=list)
 
@@ -182,7 +172,6 @@ class Session:
         """Keep a record; False where there is no room to count it even."""
         sensor = self.sensors[at]
         rule = spec.inputs[sensor.input]
-        kind = SAMPLE if entry.part == 0 else PART
         hold = rule.matcher == "hold"
         after_us = (
             self.closed if hold else rules.closed_to_us(spec, entry.start_us, limit_us, self.closed)
@@ -194,39 +183,21 @@ class Session:
                 return False
             if trigger and not self._add_trigger(spec, entry.start_us, limit_us):
                 return False
-            if entry.feature is None:
-                kind = INVALID
-            elif not self._has_room(spec, tile, sensor, entry):
+            if entry.feature is not None and not self._has_room(spec, tile, sensor, entry):
                 if is_late:
                     return False
-                kind = DROPPED
-            kept = self._kept(sensor, entry, kind, after_us)
-            tile.keep(kept, until_us)
-            self.size += kept.size
+                entry = dropped(entry)
+            tile.keep(sensor.input, entry, after_us, until_us)
+            self.size += size_of(entry)
             self._revise_late(spec, entry.start_us)
-        if kind in (SAMPLE, PART):
+        if entry.feature is not None:
             serves_us = after_us + spec.size_us
             sensor.first_us = min(sensor.first_us, max(entry.start_us, serves_us))
             if hold:
-                kept = self._kept(sensor, entry, kind, after_us)
-                self.size += kept.size
-                insort(self.held.setdefault((sensor.input, entry.sensor), []), kept, key=_time)
+                self.size += size_of(entry)
+                held = self.held.setdefault((sensor.input, entry.sensor), [])
+                insort(held, Run(sensor.input, entry.sensor, after_us, [entry]), key=_time)
         return True
-
-    def _kept(self, sensor: Sensor, entry: Entry, kind: int, after_us: int) -> Kept:
-        return Kept(
-            sensor.input,
-            entry.sensor,
-            entry.offset,
-            entry.start_us,
-            entry.end_us,
-            entry.feature or b"" if kind in (SAMPLE, PART) else b"",
-            kind,
-            NEVER if entry.sequence is None else entry.sequence,
-            entry.shift_us,
-            entry.drift_ppb,
-            after_us,
-        )
 
     def _tile(self, spec: AlignSpec, start_us: int, until_us: int) -> Tile | None:
         """The tile of an event time, ``None`` where one more would be too many."""
@@ -256,7 +227,7 @@ class Session:
             return False
         if rule.overload == "wait":
             return True
-        size = len(entry.feature or b"") + OVERHEAD_BYTES
+        size = size_of(entry)
         oldest = rule.overload == "drop_oldest"
         while tile.size + size > spec.max_window_bytes:
             if not (oldest and self._drop_oldest(spec, sensor.input, [tile.index])):
@@ -269,9 +240,9 @@ class Session:
     def _drop_oldest(self, spec: AlignSpec, input: int, tiles: Sequence[int]) -> bool:
         for index in tiles:
             if rules.is_whole_tile(spec, index, self.closed):
-                dropped = self.tiles[index].drop_oldest(input)
-                if dropped:
-                    self.size -= dropped
+                size = self.tiles[index].drop_oldest(input)
+                if size:
+                    self.size -= size
                     return True
         return False
 
@@ -392,7 +363,12 @@ class Session:
     def lowest(self, input: int) -> int | None:
         """Lowest offset of an input that something of this session still needs."""
         kept = [t.lowest[input] for t in self.tiles.values() if input in t.lowest]
-        kept += [one.offset for (i, _), held in self.held.items() if i == input for one in held]
+        kept += [
+            one.records[0].offset
+            for (i, _), held in self.held.items()
+            if i == input
+            for one in held
+        ]
         return min(kept, default=None)
 
     def all_idle(self) -> bool:
@@ -400,5 +376,6 @@ class Session:
         return all(s.idle for s in self.sensors)
 
 
-def _time(kept: Kept) -> tuple[int, int]:
-    return kept.start_us, kept.offset
+def _time(held: Run) -> tuple[int, int]:
+    (record,) = held.records
+    return record.start_us, record.offset

@@ -113,6 +113,20 @@ class AlignSpec:
         )
 
     @cached_property
+    def is_plain(self) -> bool:
+        """Whether every window is one tile of which every input gives all that it has."""
+        return (
+            self.trigger is None
+            and self.tile_us == self.size_us
+            and all(i.matcher in ("collect", "overlap") for i in self.inputs)
+        )
+
+    @cached_property
+    def owner(self) -> dict[str, int]:
+        """Declared sensor -> position of its input."""
+        return {s: n for n, rule in enumerate(self.inputs) for s in rule.sensors}
+
+    @cached_property
     def revises(self) -> bool:
         """Whether a window may have results before its final one."""
         return self.early_after_us is not None or self.allowed_lateness_us > 0

@@ -6,9 +6,9 @@ shard is ours nobody else writes to it, so that then they are the same.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 
-from streams.align.kept import Kept
+from streams.align.kept import Run
 
 #: Bytes of features that are remembered per shard; beyond it, all is forgotten and read again.
 MAX_BYTES = 32_000_000
@@ -19,28 +19,36 @@ class TileCache:
 
     def __init__(self, max_bytes: int = MAX_BYTES) -> None:
         #: session -> tile -> what each of its elements holds, in order.
-        self._sessions: dict[str, dict[int, list[Sequence[Kept]]]] = {}
+        self._sessions: dict[str, dict[int, list[Run]]] = {}
         self._max_bytes = max_bytes
         self._bytes = 0
 
-    def add(self, session: str, tile: int, kept: Sequence[Kept]) -> None:
+    def add(self, session: str, tile: int, run: Run) -> None:
         """One more element of a tile."""
-        self._bytes += sum([len(one.feature) for one in kept])
+        self._bytes += run.size
         if self._bytes > self._max_bytes:
             self._sessions.clear()
             self._bytes = 0
             return
-        self._sessions.setdefault(session, {}).setdefault(tile, []).append(kept)
+        tiles = self._sessions.get(session)
+        if tiles is None:
+            tiles = self._sessions[session] = {}
+        found = tiles.get(tile)
+        if found is None:
+            tiles[tile] = [run]
+        else:
+            found.append(run)
 
-    def put(self, session: str, tile: int, elements: list[Sequence[Kept]]) -> None:
+    def put(self, session: str, tile: int, runs: Iterable[Run]) -> None:
         """All elements of a tile, as read from Redis."""
         self.drop(session, [tile])
-        for kept in elements:
-            self.add(session, tile, kept)
+        for run in runs:
+            self.add(session, tile, run)
 
-    def get(self, session: str, tile: int, elements: int) -> list[Sequence[Kept]] | None:
+    def get(self, session: str, tile: int, elements: int) -> list[Run] | None:
         """The tile's elements, if all of them are here."""
-        found = self._sessions.get(session, {}).get(tile)
+        tiles = self._sessions.get(session)
+        found = tiles.get(tile) if tiles else None
         return found if found is not None and len(found) == elements else None
 
     def drop(self, session: str, tiles: Iterable[int]) -> None:
@@ -58,5 +66,5 @@ class TileCache:
             if not known:
                 del self._sessions[session]
 
-    def _forget(self, elements: Iterable[Sequence[Kept]]) -> None:
-        self._bytes -= sum(len(one.feature) for kept in elements for one in kept)
+    def _forget(self, runs: Iterable[Run]) -> None:
+        self._bytes -= sum([run.size for run in runs])

@@ -11,13 +11,17 @@ import msgspec
 from schemas.result import Cause
 from schemas.sample import SessionEnd
 
+#: Kinds of what is kept of a record.
+SAMPLE, PART, INVALID, DROPPED = range(4)
+
 
 class Entry(msgspec.Struct, frozen=True, gc=False):
     """One record of one input as the aligner sees it, or one part of a record that was cut.
 
     ``feature`` is the encoder's output; ``None`` for a sample that was diverted as invalid: it
     still moves its sensor's watermark and is counted in its window. ``part`` is 0 for a record's
-    first or only part; the others, of the same offset, are used but not counted again.
+    first or only part; the others, of the same offset, are used but not counted again. A record
+    that was dropped for want of room is kept as ``DROPPED`` and without a feature.
     ``sequence``: the producer's number of the sample. ``shift_us``, ``drift_ppb``: what its event
     times were corrected by, and the rate of its clock less 1 in parts per billion.
     """
@@ -32,6 +36,13 @@ class Entry(msgspec.Struct, frozen=True, gc=False):
     sequence: int | None = None
     shift_us: int = 0
     drift_ppb: int = 0
+
+    @property
+    def kind(self) -> int:
+        """``SAMPLE`` or ``PART``; or ``INVALID`` or ``DROPPED``, which are only counted."""
+        if self.feature is not None:
+            return PART if self.part else SAMPLE
+        return DROPPED if self.part == DROPPED else INVALID
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 import msgspec
 
 from streams.align.assemble import KnownSensor, RawWindow
 from streams.align.batch_wire import decode_element
-from streams.align.kept import Kept
+from streams.align.kept import Run
 from streams.align.spec import AlignSpec
 from streams.align.types import Window
 from streams.align.wire import CAUSES, unpack
@@ -29,7 +29,7 @@ class Row(msgspec.Struct, gc=False):
     triggers: Sequence[int]
     revision: int
     cause: int
-    held: list[Kept]
+    held: list[Run]
     event_state: bytes
 
     @property
@@ -68,9 +68,8 @@ def unpack_rows(answer: Sequence[bytes]) -> list[Row]:
                 revision=revision,
                 cause=cause,
                 held=[
-                    kept
+                    decode_element(input, session, next(parts), int(after_us))
                     for input, after_us in held
-                    for kept in decode_element(input, next(parts), int(after_us))
                 ],
                 event_state=next(parts),
             )
@@ -78,22 +77,22 @@ def unpack_rows(answer: Sequence[bytes]) -> list[Row]:
     return rows
 
 
-def raw_window(row: Row, elements: Iterable[Sequence[Kept]]) -> RawWindow:
+def raw_window(row: Row, tiles: Sequence[tuple[int, Sequence[Run]]]) -> RawWindow:
     """The window with what its tiles hold."""
     return RawWindow(
-        session=row.session,
-        start_us=row.start_us,
-        completed_at_ms=row.completed_at_ms,
-        watermark_us=row.watermark_us,
-        idle=row.idle,
-        sensors=row.sensors,
-        records=[kept for element in elements for kept in element],
-        held=row.held,
-        triggers=row.triggers,
-        event_state=row.event_state,
-        revision=row.revision,
-        cause=CAUSES[row.cause],
-        final=row.cause == 0,
+        row.session,
+        row.start_us,
+        row.completed_at_ms,
+        row.watermark_us,
+        row.idle,
+        row.sensors,
+        tiles,
+        row.held,
+        row.triggers,
+        row.event_state,
+        row.revision,
+        CAUSES[row.cause],
+        row.cause == 0,
     )
 
 

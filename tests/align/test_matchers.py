@@ -2,27 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streams.align.kept import INVALID, PART, SAMPLE, Kept
-from streams.align.matchers import collect, hold, match, nearest
+from streams.align.kept import Run
+from streams.align.matchers import collect, hold, match, nearest, usable
 from streams.align.rules import NEVER
 from streams.align.spec import AlignSpec
+from streams.align.types import PART, Entry
 from tests.align.worlds import rule, spec_of
 
 NEAREST = rule("lidar", matcher="nearest", reference_us=50, tolerance_us=70)
 
 
-def kept(
-    offset: int, start_us: int, *, kind: int = SAMPLE, after_us: int = NEVER, input: int = 0
-) -> Kept:
-    return Kept(input, "top", offset, start_us, start_us, b"f", kind, NEVER, 0, 0, after_us)
+def kept(offset: int, start_us: int, *, feature: bytes | None = b"f", part: int = 0) -> Entry:
+    return Entry("a", "top", offset, start_us, start_us, feature, part)
 
 
-def offsets(found: Sequence[Kept]) -> list[int]:
+def run(*records: Entry, after_us: int = NEVER) -> Run:
+    return Run(0, "top", after_us, list(records))
+
+
+def offsets(found: Iterable[Entry]) -> list[int]:
     return [one.offset for one in found]
 
 
@@ -44,24 +47,24 @@ def test_a_candidate_beyond_the_tolerance_is_not_chosen() -> None:
 
 
 def test_a_sample_that_came_after_the_window_closed_is_not_used() -> None:
-    assert collect(0, 100, [kept(0, 50, after_us=0), kept(1, 50, after_us=-100)]) == [
-        kept(1, 50, after_us=-100)
-    ]
+    runs = [run(kept(0, 50), after_us=0), run(kept(1, 50), after_us=-100)]
+    assert offsets(usable(runs, 0)) == [1]
 
 
 def test_what_is_only_counted_is_not_used() -> None:
-    records = [kept(0, 50, kind=INVALID), kept(1, 50, kind=PART)]
+    records = [kept(0, 50, feature=None), kept(1, 50, part=PART)]
     assert offsets(collect(0, 100, records)) == [1]
 
 
 def test_hold_takes_the_newest_from_before_the_windows_end() -> None:
     held = rule("image", matcher="hold", max_age_us=500)
-    assert offsets(hold(held, 0, 100, [kept(0, 20), kept(1, 99), kept(2, 100)])) == [1]
+    values = [run(kept(0, 20)), run(kept(1, 99)), run(kept(2, 100))]
+    assert offsets(hold(held, 0, 100, values)) == [1]
 
 
 def test_hold_takes_nothing_older_than_its_age() -> None:
     held = rule("image", matcher="hold", max_age_us=500)
-    assert [offsets(hold(held, 0, 100, [kept(0, at)])) for at in (-400, -401)] == [[0], []]
+    assert [offsets(hold(held, 0, 100, [run(kept(0, at))])) for at in (-400, -401)] == [[0], []]
 
 
 EXCLUSIVE = rule(
@@ -73,8 +76,8 @@ WINDOWS = range(-300, 1_300, 100)
 times = st.lists(st.integers(0, 1_000), min_size=1, max_size=30)
 
 
-def chosen(spec: AlignSpec, at: Sequence[int], windows: Sequence[int]) -> dict[int, Kept]:
-    records = [kept(offset, start_us) for offset, start_us in enumerate(at)]
+def chosen(spec: AlignSpec, at: Sequence[int], windows: Sequence[int]) -> dict[int, Entry]:
+    records = [run(kept(offset, start_us)) for offset, start_us in enumerate(at)]
     triggers = list(windows) if spec.trigger else []
     found = {w: match(spec, EXCLUSIVE, w, records, (), triggers) for w in windows}
     return {window: one[0] for window, one in found.items() if one}
@@ -82,7 +85,7 @@ def chosen(spec: AlignSpec, at: Sequence[int], windows: Sequence[int]) -> dict[i
 
 @given(times)
 def test_exclusive_uses_no_sample_twice(at: list[int]) -> None:
-    used = offsets(list(chosen(GRID, at, WINDOWS).values()))
+    used = offsets(chosen(GRID, at, WINDOWS).values())
     assert len(set(used)) == len(used)
 
 

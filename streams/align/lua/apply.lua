@@ -1,14 +1,14 @@
 -- Takes a batch of one input in.
 -- Payload: input (from 1), next offset, wall time that each input is read through, groups, notes
--- (session, length). A group is a session: its name, its first offset, the batch's sensors in it;
--- per sensor (flat) earliest and latest start and how far a record at most lies behind the newest
--- before it; per run of one tile (flat) the tile, bytes, last window that may use it, lowest
--- offset, bytes that count, then samples per sensor; per sensor the earliest start of a valid
--- record; then end markers' offsets.
--- Bytes: per run the batch's sensor names, then per record a header and its feature; the notes.
--- Answer: {0, repeats, dropped, due, open, size, full, groups, late}. Per group the window that was
--- closed when its records came, or false where they were taken one by one; late samples as offset,
--- distance, reason.
+-- (session, length). A group is a session: its name, its first offset, its sensors in the batch,
+-- and the offsets of its end markers. A sensor is its name, earliest and latest start, how far a
+-- record at most lies behind the newest before it, earliest start of a valid record, and its runs
+-- of one tile each (flat): tile, bytes, last window that may use it, lowest offset, bytes that
+-- count, samples that count.
+-- Bytes: per run the sensor's name, then per record a header and its feature; then the notes.
+-- Answer: {0, repeats, dropped, due, open, size, full, groups, late}. Per group true, or the tiles
+-- that were touched where its records were taken one by one; late samples as offset, distance,
+-- reason.
 --
 -- Where no record of a group can be late and no cap is near, a run is taken as a whole: what one
 -- record after the other would give is the same then, as no window that closes in between has
@@ -24,8 +24,10 @@ local applied = tonumber(call('HGET', META, 'a:' .. input.name) or '0')
 local any_done = call('EXISTS', DONE) == 1
 local any_late = call('EXISTS', LATE) == 1
 local SAMPLE, PART, INVALID, DROPPED = 0, 1, 2, 3
-local HEADER = '<i8i8i8i8i8i4HBxI4'
-local HEADER_BYTES, KIND_AT = 52, 46
+local HEADER = '<i8i8i8i8i8i4BxxxI4'
+local HEADER_BYTES, KIND_AT = 52, 44
+local S_NAME, S_EARLIEST, S_LATEST, S_BEHIND, S_VALID, S_RUNS = 1, 2, 3, 4, 5, 6
+local STEP = 6
 local repeats, dropped = 0, 0
 local late, is_late = {}, {}
 
@@ -91,52 +93,55 @@ end
 
 -- -- a group as a whole ---------------------------------------------------------------------------
 
-local function can_take_whole(s, names, places, stats, runs, step)
+local function can_take_whole(s, sensors, places)
   if s.over ~= 0 or s.ended ~= NEVER then return false end
-  for j, name in ipairs(names) do
-    local sensor = s.sensors[places[name] or 0]
+  local size, fresh = 0, {}
+  local count = 0
+  for _, from in ipairs(sensors) do
+    local at = places[from[S_NAME]]
+    local sensor = s.sensors[at or 0]
     if not sensor or sensor[IDLE] == 1 then return false end
-    local earliest, behind = stats[3 * j - 2], stats[3 * j]
-    if earliest < sensor[NEWEST] - input.lateness or behind > input.lateness then return false end
-  end
-  local size, fresh = 0, 0
-  for i = 1, #runs, step do
-    local index, counted = runs[i], runs[i + 4]
-    if not is_whole(index, s.closed) then return false end
-    local tile = s.tiles[position_of(s.tiles, index)]
-    if not tile or tile[INDEX] ~= index then
-      tile = nil
-      fresh = fresh + 1
-    end
-    for j, name in ipairs(names) do
-      local already = tile and tile[ACCEPTED][places[name]] or 0
-      if already + runs[i + 4 + j] > input.cap then return false end
-    end
-    if input.overload ~= 'wait' and (tile and tile[SIZE] or 0) + counted > spec.max_window then
+    if from[S_EARLIEST] < sensor[NEWEST] - input.lateness or from[S_BEHIND] > input.lateness then
       return false
     end
-    size = size + counted
+    local runs = from[S_RUNS]
+    for i = 1, #runs, STEP do
+      local index, counted = runs[i], runs[i + 4]
+      if not is_whole(index, s.closed) then return false end
+      local tile = s.tiles[position_of(s.tiles, index)]
+      if not tile or tile[INDEX] ~= index then
+        tile = nil
+        if not fresh[index] then
+          fresh[index] = true
+          count = count + 1
+        end
+      end
+      if (tile and tile[ACCEPTED][at] or 0) + runs[i + 5] > input.cap then return false end
+      size = size + counted
+      if input.overload ~= 'wait' and (tile and tile[SIZE] or 0) + size > spec.max_window then
+        return false
+      end
+    end
   end
-  if fresh > 0 and open_tiles(s) + fresh > spec.max_open then return false end
+  if count > 0 and open_tiles(s) + count > spec.max_open then return false end
   return input.overload == 'wait' or s.size + size <= spec.max_session
 end
 
-local function take_whole(s, names, places, stats, valid, runs, step)
-  for i = 1, #runs, step do
-    local tile = tile_at(s, runs[i], runs[i + 2])
-    note_record(tile, runs[i + 2], runs[i + 3])
-    add_element(s, tile, next_bytes(runs[i + 1]), s.closed)
-    tile[SIZE] = tile[SIZE] + runs[i + 4]
-    s.size = s.size + runs[i + 4]
-    for j, name in ipairs(names) do
-      if runs[i + 4 + j] > 0 then accept(s, tile, places[name], runs[i + 4 + j]) end
+local function take_whole(s, sensors, places)
+  for _, from in ipairs(sensors) do
+    local at, runs = places[from[S_NAME]], from[S_RUNS]
+    for i = 1, #runs, STEP do
+      local tile = tile_at(s, runs[i], runs[i + 2])
+      note_record(tile, runs[i + 2], runs[i + 3])
+      add_element(s, tile, next_bytes(runs[i + 1]), s.closed)
+      tile[SIZE] = tile[SIZE] + runs[i + 4]
+      s.size = s.size + runs[i + 4]
+      if runs[i + 5] > 0 then accept(s, tile, at, runs[i + 5]) end
     end
-  end
-  for j, name in ipairs(names) do
-    local sensor = s.sensors[places[name]]
-    sensor[NEWEST] = max(sensor[NEWEST], stats[3 * j - 1])
+    local sensor = s.sensors[at]
+    sensor[NEWEST] = max(sensor[NEWEST], from[S_LATEST])
     sensor[WALL] = now
-    if valid[j] < FOREVER then serve(sensor, valid[j], s.closed) end
+    if from[S_VALID] < FOREVER then serve(sensor, from[S_VALID], s.closed) end
   end
   s.last = now
   advance(s, through)
@@ -152,9 +157,9 @@ local function drop_oldest(s, tile)
       local bytes = call('LINDEX', key, e - 1)
       local at = 3 + struct.unpack('<H', bytes)
       while at <= #bytes do
-        local length = struct.unpack('<I4', bytes, at + KIND_AT + 2)
+        local length = struct.unpack('<I4', bytes, at + KIND_AT + 4)
         if length > 0 then
-          call('LSET', key, e - 1, string.sub(bytes, 1, at + KIND_AT - 1) .. struct.pack('<BxI4', DROPPED, 0)
+          call('LSET', key, e - 1, string.sub(bytes, 1, at + KIND_AT - 1) .. struct.pack('<BxxxI4', DROPPED, 0)
                .. string.sub(bytes, at + HEADER_BYTES + length))
           tile[SIZE] = tile[SIZE] - length
           s.size = s.size - length
@@ -232,7 +237,7 @@ end
 local function element(r, kind)
   local feature = kind <= PART and string.sub(ARGV[6], r.at + HEADER_BYTES, r.at + HEADER_BYTES + r.length - 1) or ''
   return string.sub(ARGV[6], r.names, r.names_end) .. string.sub(ARGV[6], r.at, r.at + KIND_AT - 1)
-         .. struct.pack('<BxI4', kind, #feature) .. feature
+         .. struct.pack('<BxxxI4', kind, #feature) .. feature
 end
 
 local function hold(s, at, r)
@@ -324,19 +329,22 @@ local function take(s, at, r, done)
 end
 
 -- The records of a group, and its end markers, in order of offset.
-local function records_of(names, runs, step, ends)
+local function records_of(sensors, ends)
   local records = {}
-  for i = 1, #runs, step do
-    local from, bytes = bytes_at, runs[i + 1]
-    bytes_at = from + bytes
-    local first = from + 2 + struct.unpack('<H', ARGV[6], from)
-    local at = first
-    while at < from + bytes do
-      local offset, start, _, _, _, _, sensor, kind, length = struct.unpack(HEADER, ARGV[6], at)
-      records[#records + 1] = {offset = offset, order = #records, start = start, sensor = sensor,
-                               kind = kind, length = length, at = at, names = from,
-                               names_end = first - 1}
-      at = at + HEADER_BYTES + length
+  for _, sensor in ipairs(sensors) do
+    local runs = sensor[S_RUNS]
+    for i = 1, #runs, STEP do
+      local from, bytes = bytes_at, runs[i + 1]
+      bytes_at = from + bytes
+      local first = from + 2 + struct.unpack('<H', ARGV[6], from)
+      local at = first
+      while at < from + bytes do
+        local offset, start, _, _, _, _, kind, length = struct.unpack(HEADER, ARGV[6], at)
+        records[#records + 1] = {offset = offset, order = #records, start = start, kind = kind,
+                                 sensor = sensor[S_NAME], length = length, at = at, names = from,
+                                 names_end = first - 1}
+        at = at + HEADER_BYTES + length
+      end
     end
   end
   for _, offset in ipairs(ends) do
@@ -394,7 +402,7 @@ local function places_of(s)
 end
 
 -- Returns false where the state turns out to be lost.
-local function take_one_by_one(s, name, names, records)
+local function take_one_by_one(s, name, records)
   local places = s and places_of(s)
   local was_lowest = s and lowest(s, me)
   for _, r in ipairs(records) do
@@ -416,7 +424,7 @@ local function take_one_by_one(s, name, names, records)
         s.touched = {}
         places = places_of(s)
       end
-      local at = place_of(s, places, names[r.sensor])
+      local at = place_of(s, places, r.sensor)
       if at then
         take(s, at, r, any_done and call('ZSCORE', DONE, r.offset))
       else
@@ -431,10 +439,9 @@ end
 
 local answers = {}
 for g, group in ipairs(payload[4]) do
-  local name, names, stats, runs, ends = group[1], group[3], group[4], group[5], group[7]
-  local step = 5 + #names
+  local name, sensors, ends = group[1], group[3], group[4]
   local s
-  if #names > 0 and group[2] >= applied then
+  if #sensors > 0 and group[2] >= applied then
     s = open_session(name)
     if not s then return {2, 'a session is gone'} end
   else
@@ -444,16 +451,16 @@ for g, group in ipairs(payload[4]) do
   local whole = s and #ends == 0 and group[2] >= applied and not any_done and input.plain
   if whole then
     local places = places_of(s)
-    whole = can_take_whole(s, names, places, stats, runs, step)
+    whole = can_take_whole(s, sensors, places)
     if whole then
-      answers[g] = s.closed
       local was_lowest = lowest(s, me)
-      take_whole(s, names, places, stats, group[6], runs, step)
+      take_whole(s, sensors, places)
       finish_session(s, was_lowest)
+      answers[g] = true
     end
   end
   if not whole then
-    s = take_one_by_one(s, name, names, records_of(names, runs, step, ends))
+    s = take_one_by_one(s, name, records_of(sensors, ends))
     if s == false then return {2, 'a session is gone'} end
     local touched = {}
     for index in pairs(s and s.touched or {}) do touched[#touched + 1] = index end
