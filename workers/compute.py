@@ -18,6 +18,7 @@ from schemas.sample import Modality, Sample
 from streams.align.types import Window
 from streams.compute import BadSample, Fusion
 from workers.batcher import MicroBatcher, isolate
+from workers.codecs import cut as cutting
 from workers.codecs import decode
 from workers.device import device_failures, resolve_device, set_threads
 from workers.encoders.base import Array
@@ -132,6 +133,14 @@ class TorchCompute:
         blocks = [samples[start : start + _BLOCK] for start in range(0, len(samples), _BLOCK)]
         parts = await asyncio.gather(*(self._encode_block(block) for block in blocks))
         return [result for part in parts for result in part]
+
+    def interval_us(self, sample: Sample) -> tuple[int, int] | BadSample:
+        """See ``workers.codecs.cut.interval_us``. Raises nothing for any input."""
+        return cutting.interval_us(sample)
+
+    def cut(self, sample: Sample, bounds_us: Sequence[int]) -> Sequence[Sample] | BadSample:
+        """See ``workers.codecs.cut.cut``. Raises nothing for any input."""
+        return cutting.cut(sample, bounds_us)
 
     async def fuse(self, windows: Sequence[Window]) -> list[Fusion]:
         """See ``streams.compute.Compute.fuse``.
