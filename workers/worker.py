@@ -16,6 +16,7 @@ from streams.align.redis_store import RedisStore
 from streams.align.spec import from_pipeline
 from streams.engine.app import FaustEngine
 from streams.engine.base import CONNECT_TIMEOUT_S, BaseEngine
+from streams.engine.gc_tuning import tune_gc
 from streams.engine.settings import ChunkLimits, EngineSettings
 from streams.engine.worker import serve
 from streams.health import serve_health
@@ -117,6 +118,7 @@ async def serve_worker(
             host=settings.worker.web_host,
             port=settings.worker.web_port,
         ) as port:
+            tune_gc()
             log.info("health and metrics on http://%s:%d", settings.worker.web_host, port)
             return await serve(engine)
     finally:

@@ -12,16 +12,17 @@ from collections.abc import Sequence
 import msgspec
 
 from streams.align import rules
-from streams.align.kept import OVERHEAD_BYTES, Run, is_plain
+from streams.align.kept import OVERHEAD_BYTES, Run, run_of
 from streams.align.rules import FOREVER, MAX_EVENT_TIME_US, NEVER
 from streams.align.spec import AlignSpec, InputRule
-from streams.align.types import DROPPED, INVALID, Batch, Entry
+from streams.align.types import DROPPED, INVALID, SAMPLE, Batch, Entry
 from streams.align.wire import pack, pack_through
 
 #: Of a record: offset, start_us, end_us, sequence (``NEVER``: none), shift_us, drift_ppb, kind,
 #: three bytes of padding, length of the feature in bytes; the feature follows.
 _HEADER = struct.Struct("<qqqqqiB3xI")
 assert _HEADER.size == OVERHEAD_BYTES
+_PREFIX = struct.Struct("<Bq")
 _LENGTH = struct.Struct("<H")
 
 
@@ -67,8 +68,8 @@ def pack_batch(spec: AlignSpec, batch: Batch) -> tuple[bytes, bytes, list[SentGr
             earliest_us, latest_us, behind_us, valid_us = _extent(entries)
             runs: list[int] = []
             for tile, records in _by_tile(entries, earliest_us, latest_us, spec.tile_us):
-                runs += _pack_run(spec, rule, tile, name, records, data)
-                run = Run(position, name, NEVER, records, is_plain(records))
+                run = run_of(position, name, NEVER, records)
+                runs += _pack_run(spec, rule, tile, run, data)
                 group.runs.append((tile, run))
             sensors.append((name, earliest_us, latest_us, behind_us, valid_us, runs))
         groups.append((session, first_offset, sensors, ends.get(session, ())))
@@ -121,43 +122,36 @@ def _by_tile(
 
 
 def _pack_run(
-    spec: AlignSpec,
-    rule: InputRule,
-    tile: int,
-    sensor: str,
-    records: Sequence[Entry],
-    data: list[bytes],
+    spec: AlignSpec, rule: InputRule, tile: int, run: Run, data: list[bytes]
 ) -> tuple[int, int, int, int, int, int]:
     """Add a run's bytes; returns its tile, bytes, last window that may use it, lowest offset,
     bytes that count, and samples that count.
     """
-    name = sensor.encode()
+    records = run.records
+    name = run.sensor.encode()
     data += (_LENGTH.pack(len(name)), name)
-    counted = size = 0
     header = _HEADER.pack
-    for record in records:
-        feature, sequence = record.feature, record.sequence
-        length, kind = 0, INVALID
-        if feature is not None:
-            length, kind = len(feature), record.part
-            if not kind:
-                counted += 1
-        size += length
-        data.append(
-            header(
-                record.offset,
-                record.start_us,
-                record.end_us,
-                NEVER if sequence is None else sequence,
-                record.shift_us,
-                record.drift_ppb,
-                kind,
-                length,
+    if run.plain:
+        counted = len(records)
+        for r in records:
+            feature = r.feature or b""
+            data += (
+                header(
+                    r.offset,
+                    r.start_us,
+                    r.end_us,
+                    NEVER,
+                    r.shift_us,
+                    r.drift_ppb,
+                    SAMPLE,
+                    len(feature),
+                ),
+                feature,
             )
-        )
-        if length:
-            data.append(feature or b"")
-    size += OVERHEAD_BYTES * len(records)
+    else:
+        counted = sum([r.kind == SAMPLE for r in records])
+        data += [_packed(r) for r in records]
+    size = run.size + OVERHEAD_BYTES * len(records)
     latest_us = records[0].start_us if len(records) == 1 else max([r.start_us for r in records])
     return (
         tile,
@@ -169,8 +163,29 @@ def _pack_run(
     )
 
 
-def decode_element(position: int, session: str, element: bytes, after_us: int) -> Run:
-    """What an element in Redis holds."""
+def _packed(record: Entry) -> bytes:
+    feature = record.feature or b""
+    header = _HEADER.pack(
+        record.offset,
+        record.start_us,
+        record.end_us,
+        NEVER if record.sequence is None else record.sequence,
+        record.shift_us,
+        record.drift_ppb,
+        record.kind,
+        len(feature),
+    )
+    return header + feature
+
+
+def decode_element(session: str, prefix: bytes, element: bytes) -> Run:
+    """What an element in Redis holds; ``prefix``: its input, and the window that was closed."""
+    position, after_us = _PREFIX.unpack(prefix)
+    return decode_records(position - 1, session, element, after_us)
+
+
+def decode_records(position: int, session: str, element: bytes, after_us: int) -> Run:
+    """Records of one sensor of the input at a position."""
     (length,) = _LENGTH.unpack_from(element)
     at = _LENGTH.size + length
     sensor = element[_LENGTH.size : at].decode()
@@ -195,4 +210,4 @@ def decode_element(position: int, session: str, element: bytes, after_us: int) -
             )
         )
         at += size
-    return Run(position, sensor, after_us, records, is_plain(records))
+    return run_of(position, sensor, after_us, records)

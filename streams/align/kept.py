@@ -20,19 +20,17 @@ class Run(msgspec.Struct, gc=False):
     """Records of one sensor, kept together, in order of arrival.
 
     ``after_us``: the newest window that was closed when they came; they are for later ones.
-    ``plain``: all are whole samples without a sequence number, as most are.
+    ``plain``: all are whole samples without a sequence number, as most are; ``instants``: none
+    has a length. ``size``: bytes of the features.
     """
 
     input: int
     sensor: str
     after_us: int
     records: list[Entry]
+    size: int = 0
     plain: bool = False
-
-    @property
-    def size(self) -> int:
-        """Bytes that count against the caps."""
-        return sum([size_of(record) for record in self.records])
+    instants: bool = False
 
 
 def size_of(record: Entry) -> int:
@@ -40,12 +38,19 @@ def size_of(record: Entry) -> int:
     return len(record.feature or b"") + OVERHEAD_BYTES
 
 
-def is_plain(records: Iterable[Entry]) -> bool:
-    """Whether all are whole samples without a sequence number."""
+def run_of(input: int, sensor: str, after_us: int, records: list[Entry]) -> Run:
+    """A run with what is to be known of all its records."""
+    size = 0
+    plain = instants = True
     for record in records:
-        if record.feature is None or record.part or record.sequence is not None:
-            return False
-    return True
+        feature = record.feature
+        if feature is None or record.part or record.sequence is not None:
+            plain = False
+        if record.start_us != record.end_us:
+            instants = False
+        if feature is not None:
+            size += len(feature)
+    return Run(input, sensor, after_us, records, size, plain, instants)
 
 
 @dataclass(slots=True)
@@ -68,8 +73,7 @@ class Tile:
 
     def keep(self, input: int, record: Entry, after_us: int, until_us: int) -> None:
         """Add a record."""
-        plain = is_plain([record])
-        self.runs.append(Run(input, record.sensor, after_us, [record], plain))
+        self.runs.append(run_of(input, record.sensor, after_us, [record]))
         self.size += size_of(record)
         self.until_us = max(self.until_us, until_us)
         self.after_us = min(self.after_us, after_us)

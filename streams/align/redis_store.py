@@ -194,13 +194,12 @@ class RedisStore:
         """Tiles that another worker wrote, or whose records were not taken as a whole."""
         answer = await self._step("read", shard, 0, wire.pack(tiles))
         parts = iter(cast(list[bytes], answer))
-        rows: list[list[int]] = wire.unpack(next(parts))
         found: dict[tuple[str, int], list[Run]] = {}
         cache = self._caches.get(shard, TileCache())
-        for (session, tile, _), elements in zip(tiles, rows, strict=True):
+        for session, tile, elements in tiles:
             found[session, tile] = [
-                batch_wire.decode_element(input - 1, session, next(parts), int(after_us))
-                for input, after_us in zip(elements[::2], elements[1::2], strict=True)
+                batch_wire.decode_element(session, next(parts), next(parts))
+                for _ in range(elements)
             ]
             cache.put(session, tile, found[session, tile])
         return found

@@ -23,11 +23,11 @@ def sensor_uses(window: Window, spec: AlignSpec) -> tuple[dict[str, SensorUse], 
 
     ``absent`` is never ``late``: at its close a window cannot know what will come too late.
     """
-    used: dict[str, list[WindowSample]] = {}
+    used: dict[str, list[WindowSample]] = {label: [] for label in window.tallies}
     for sample in window.samples:
-        used.setdefault(sample.sensor, []).append(sample)
+        used[sample.sensor].append(sample)
     uses = {
-        label: _sensor_use(window, spec, label, tally, used.get(label, []))
+        label: _sensor_use(window, spec, label, tally, used[label])
         for label, tally in window.tallies.items()
     }
     return uses, _quality(spec, uses)
@@ -41,24 +41,25 @@ def _sensor_use(
     used: Sequence[WindowSample],
 ) -> SensorUse:
     rule = spec.inputs[spec.position[tally.input]]
+    chosen = used[0] if used and rule.matcher in ("nearest", "hold") else None
     return SensorUse(
-        input=tally.input,
-        modality=rule.modality,
-        samples=tally.samples,
-        used=len(used),
-        invalid=tally.invalid,
-        dropped=tally.dropped,
-        coverage=coverage(used, window.start_us, window.end_us),
-        skew_ms=_skew_ms(window, spec, rule, used) if used else None,
-        absent=None if used else _absent(tally),
-        offsets=runs(tally.offsets),
-        matched=used[0].offset if used and rule.matcher in ("nearest", "hold") else None,
-        age_ms=(window.end_us - used[0].start_us) / US_PER_MS
-        if used and rule.matcher == "hold"
+        tally.input,
+        rule.modality,
+        tally.samples,
+        len(used),
+        tally.invalid,
+        tally.dropped,
+        coverage(used, window.start_us, window.end_us) if used else 0.0,
+        _skew_ms(window, rule, used) if used else None,
+        None if used else _absent(tally),
+        runs(tally.offsets),
+        None if chosen is None else chosen.offset,
+        (window.end_us - chosen.start_us) / US_PER_MS
+        if chosen is not None and rule.matcher == "hold"
         else None,
-        gaps=tally.gaps,
-        repeats=tally.repeats,
-        clock=_correction(rule, label, tally) if rule.fixed_us and tally.samples else None,
+        tally.gaps,
+        tally.repeats,
+        _correction(rule, label, tally) if rule.fixed_us and tally.samples else None,
     )
 
 
@@ -70,9 +71,13 @@ def _correction(rule: InputRule, label: str, tally: SensorTally) -> Correction:
 
 def coverage(used: Iterable[WindowSample], start_us: int, end_us: int) -> float:
     """Share of [start_us, end_us) that the samples' intervals cover together, 0 to 1."""
-    spans = sorted((s.start_us, s.end_us) for s in used)
-    if spans and all(start == end for start, end in spans):
-        return 1.0
+    spans = [(s.start_us, s.end_us) for s in used]
+    for first, last in spans:
+        if first != last:
+            break
+    else:
+        return 1.0 if spans else 0.0
+    spans.sort()
     covered_us, reached_us = 0, start_us
     for first, last in spans:
         first, last = max(first, reached_us), min(last, end_us)
@@ -81,16 +86,17 @@ def coverage(used: Iterable[WindowSample], start_us: int, end_us: int) -> float:
     return round(covered_us / (end_us - start_us), _DIGITS)
 
 
-def _skew_ms(
-    window: Window, spec: AlignSpec, rule: InputRule, used: Sequence[WindowSample]
-) -> float:
+def _skew_ms(window: Window, rule: InputRule, used: Sequence[WindowSample]) -> float:
+    """Mean start less the reference; all from the window's start, as whole epoch microseconds
+    would cost the mean its last digits.
+    """
+    start_us = window.start_us
     if rule.matcher == "nearest":
-        reference_us = float(window.start_us + rule.reference_us)
+        reference_us = float(rule.reference_us)
     else:
-        reference_us = (window.start_us + window.end_us) / 2
-    # From the window's start: whole epoch microseconds would cost the mean its last digits.
-    mean_us = sum(s.start_us - window.start_us for s in used) / len(used)
-    return round((mean_us - (reference_us - window.start_us)) / US_PER_MS, _DIGITS)
+        reference_us = (window.end_us - start_us) / 2
+    mean_us = (sum([s.start_us for s in used]) - len(used) * start_us) / len(used)
+    return round((mean_us - reference_us) / US_PER_MS, _DIGITS)
 
 
 def _absent(tally: SensorTally) -> AbsentReason:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from schemas.result import Cause
 from streams.align import rules
-from streams.align.kept import Run, Tile, dropped, forget_held, size_of, window_after
+from streams.align.kept import Run, Tile, dropped, forget_held, run_of, size_of, window_after
 from streams.align.rules import FOREVER, NAMELESS, NEVER, LateReason, Sensor
 from streams.align.spec import AlignSpec
 from streams.align.types import Entry
@@ -196,7 +196,7 @@ class Session:
             if hold:
                 self.size += size_of(entry)
                 held = self.held.setdefault((sensor.input, entry.sensor), [])
-                insort(held, Run(sensor.input, entry.sensor, after_us, [entry]), key=_time)
+                insort(held, run_of(sensor.input, entry.sensor, after_us, [entry]), key=_time)
         return True
 
     def _tile(self, spec: AlignSpec, start_us: int, until_us: int) -> Tile | None:
@@ -341,7 +341,7 @@ class Session:
         self.revisions = {w: one for w, one in self.revisions.items() if w > window}
         for sensor, held in self.held.items():
             left = forget_held(spec, held, window)
-            self.size -= sum(one.size for one in held) - sum(one.size for one in left)
+            self.size -= sum(size_of(r) for one in held if one not in left for r in one.records)
             self.held[sensor] = left
         self.forget(spec)
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import msgspec
 
 from streams.align.assemble import KnownSensor, RawWindow
-from streams.align.batch_wire import decode_element
+from streams.align.batch_wire import decode_records
 from streams.align.kept import Run
 from streams.align.spec import AlignSpec
 from streams.align.types import Window
@@ -39,41 +39,35 @@ class Row(msgspec.Struct, gc=False):
 
 
 def unpack_rows(answer: Sequence[bytes]) -> list[Row]:
-    """The rows of a lease's answer; each one's held values and event state follow in order."""
+    """The rows of a lease's answer; its layout is told in ``lease.lua``."""
     parts = iter(answer)
     rows: list[Row] = []
-    for (
-        session,
-        start_us,
-        completed_at_ms,
-        watermark_us,
-        idle,
-        sensors,
-        tiles,
-        triggers,
-        revision,
-        cause,
-        held,
-    ) in unpack(next(parts)):
-        rows.append(
-            Row(
-                session=session,
-                start_us=start_us,
-                completed_at_ms=completed_at_ms,
-                watermark_us=int(watermark_us),
-                idle=[at - 1 for at in idle],
-                sensors=[KnownSensor(*sensor) for sensor in sensors],
-                tiles=list(zip(tiles[::2], tiles[1::2], strict=True)),
-                triggers=triggers,
-                revision=revision,
-                cause=cause,
-                held=[
-                    decode_element(input, session, next(parts), int(after_us))
-                    for input, after_us in held
-                ],
-                event_state=next(parts),
+    for session, flat, triggers, windows in unpack(next(parts)):
+        event_state = next(parts)
+        each = iter(flat)
+        sensors = [KnownSensor(*sensor) for sensor in zip(each, each, each, strict=True)]
+        for window, completed_at_ms, watermark_us, idle, tiles, revision, cause, held in windows:
+            rows.append(
+                Row(
+                    session,
+                    window,
+                    completed_at_ms,
+                    int(watermark_us),
+                    [at - 1 for at in idle] if idle else (),
+                    sensors,
+                    list(zip(tiles[::2], tiles[1::2], strict=True)),
+                    triggers,
+                    revision,
+                    cause,
+                    [
+                        decode_records(input, session, next(parts), int(after_us))
+                        for input, after_us in held
+                    ]
+                    if held
+                    else [],
+                    event_state,
+                )
             )
-        )
     return rows
 
 

@@ -28,6 +28,12 @@ class Identity:
     async def encode(self, samples: Sequence[Sample]) -> list[bytes | BadSample]:
         return [sample.payload[: self._feature_bytes] for sample in samples]
 
+    def interval_us(self, sample: Sample) -> tuple[int, int]:
+        return sample.start_us, sample.end_us
+
+    def cut(self, sample: Sample, bounds_us: Sequence[int]) -> Sequence[Sample]:
+        return [sample]
+
     async def fuse(self, windows: Sequence[Window]) -> list[Fusion]:
         return [
             Fusion(

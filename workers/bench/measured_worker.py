@@ -16,6 +16,7 @@ from streams.align.redis_store import RedisStore
 from streams.align.spec import from_pipeline
 from streams.engine.app import FaustEngine
 from streams.engine.base import BaseEngine
+from streams.engine.gc_tuning import tune_gc
 from streams.engine.loop import AiokafkaEngine
 from streams.engine.worker import serve
 from streams.metrics import Metrics
@@ -118,6 +119,7 @@ class MeasuredWorker:
             limits=FuseLimits(lease_ms=worker.lease_ms, max_due_windows=worker.max_due_windows),
         )
         processor.progress, processor.ready = progress, self._ready
+        tune_gc()
         settings = engine_settings(self._pipeline, self._settings)
         return _ENGINES[self._order.engine](settings, processor), progress
 

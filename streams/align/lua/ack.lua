@@ -52,8 +52,6 @@ local function forget_held(s, window)
 end
 
 local function acknowledge(s, window)
-  local before = {}
-  for i in ipairs(spec.inputs) do before[i] = lowest(s, i) end
   local each = window_after(s, s.acked)
   while each and each <= window do
     n.due = n.due - 1
@@ -69,9 +67,11 @@ local function acknowledge(s, window)
     if revision[R_WINDOW] > window then revisions[#revisions + 1] = revision end
   end
   s.closings, s.revisions = closings, revisions
-  if #s.held > 0 then forget_held(s, window) end
+  if #s.held > 0 then
+    forget_held(s, window)
+    find_lowest(s)
+  end
   forget(s)
-  for i in ipairs(spec.inputs) do save_lowest(s, i, before[i]) end
   if s.leased ~= NEVER and s.leased <= window then
     s.leased = NEVER
     call('ZREM', P .. 'leases', s.name)
@@ -84,7 +84,7 @@ for i, group in ipairs(payload[1]) do
   local s = load_session(group[1])
   local window, over = group[2], group[3]
   local state = group[4] >= 0 and next_bytes(group[4])
-  left[i] = s and (s.tiles[1] and s.tiles[1][INDEX] or FOREVER) or false
+  left[i] = s and (s.tiles[1] or FOREVER) or false
   if s and over == 1 then
     save_state(s, state)
     call('ZREM', P .. 'leases', s.name)
@@ -100,7 +100,7 @@ for i, group in ipairs(payload[1]) do
     save_state(s, state)
     acknowledge(s, window)
     save_session(s)
-    left[i] = s.tiles[1] and s.tiles[1][INDEX] or FOREVER
+    left[i] = s.tiles[1] or FOREVER
   end
 end
 

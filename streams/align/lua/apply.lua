@@ -54,31 +54,35 @@ end
 
 -- The tile of an index, made where there is none; nil where one more would be too many.
 local function tile_at(s, index, until_us)
-  local at = position_of(s.tiles, index)
-  local tile = s.tiles[at]
-  if tile and tile[INDEX] == index then return tile end
-  if open_tiles(s) >= spec.max_open then return nil end
-  local low = {}
-  for i = 1, #spec.inputs do low[i] = -1 end
-  tile = {index, until_us, 0, {}, low, {}, FOREVER}
-  table.insert(s.tiles, at, tile)
+  local tile = tile_of(s, index)
+  if not tile then
+    if open_tiles(s) >= spec.max_open then return nil end
+    local low = {}
+    for i = 1, #spec.inputs do low[i] = -1 end
+    tile = {index, until_us, FOREVER, 0, 0, low, {}, true}
+    table.insert(s.tiles, position_of(s.tiles, index), index)
+    s.unpacked[index] = tile
+  end
   return tile
 end
 
-local function note_record(tile, until_us, offset)
+local function note_record(s, tile, until_us, offset)
+  if s.low[me] < 0 or offset < s.low[me] then set_lowest(s, me, offset) end
+  tile[CHANGED] = true
   if until_us > tile[UNTIL] then tile[UNTIL] = until_us end
   local low = tile[LOWEST]
   if low[me] < 0 or offset < low[me] then low[me] = offset end
 end
 
+-- The prefix of an element: its input, and the window that was closed when its records came.
+local PREFIX = '<Bi8'
+
 local function add_element(s, tile, bytes, after)
-  local elements = tile[ELEMENTS]
   local key = tile_key(s, tile[INDEX])
-  call('RPUSH', key, bytes)
-  if #elements == 0 then call('PEXPIRE', key, RETENTION_MS) end
-  elements[#elements + 1] = me
-  elements[#elements + 1] = after
-  tile[AFTER] = min(tile[AFTER], after)
+  call('RPUSH', key, struct.pack(PREFIX, me, after), bytes)
+  if tile[ELEMENTS] == 0 then call('PEXPIRE', key, RETENTION_MS) end
+  tile[ELEMENTS] = tile[ELEMENTS] + 1
+  if after < tile[AFTER] then tile[AFTER] = after end
 end
 
 local function accept(s, tile, at, count)
@@ -108,9 +112,8 @@ local function can_take_whole(s, sensors, places)
     for i = 1, #runs, STEP do
       local index, counted = runs[i], runs[i + 4]
       if not is_whole(index, s.closed) then return false end
-      local tile = s.tiles[position_of(s.tiles, index)]
-      if not tile or tile[INDEX] ~= index then
-        tile = nil
+      local tile = tile_of(s, index)
+      if not tile then
         if not fresh[index] then
           fresh[index] = true
           count = count + 1
@@ -132,7 +135,7 @@ local function take_whole(s, sensors, places)
     local at, runs = places[from[S_NAME]], from[S_RUNS]
     for i = 1, #runs, STEP do
       local tile = tile_at(s, runs[i], runs[i + 2])
-      note_record(tile, runs[i + 2], runs[i + 3])
+      note_record(s, tile, runs[i + 2], runs[i + 3])
       add_element(s, tile, next_bytes(runs[i + 1]), s.closed)
       tile[SIZE] = tile[SIZE] + runs[i + 4]
       s.size = s.size + runs[i + 4]
@@ -152,16 +155,16 @@ end
 -- Takes the bytes of the sample of this input that came first to a tile, and counts it as dropped.
 local function drop_oldest(s, tile)
   local key = tile_key(s, tile[INDEX])
-  for e = 1, #tile[ELEMENTS] / 2 do
-    if tile[ELEMENTS][2 * e - 1] == me then
-      local bytes = call('LINDEX', key, e - 1)
+  for e = 1, tile[ELEMENTS] do
+    if struct.unpack(PREFIX, call('LINDEX', key, 2 * e - 2)) == me then
+      local bytes = call('LINDEX', key, 2 * e - 1)
       local at = 3 + struct.unpack('<H', bytes)
       while at <= #bytes do
         local length = struct.unpack('<I4', bytes, at + KIND_AT + 4)
         if length > 0 then
-          call('LSET', key, e - 1, string.sub(bytes, 1, at + KIND_AT - 1) .. struct.pack('<BxxxI4', DROPPED, 0)
+          call('LSET', key, 2 * e - 1, string.sub(bytes, 1, at + KIND_AT - 1) .. struct.pack('<BxxxI4', DROPPED, 0)
                .. string.sub(bytes, at + HEADER_BYTES + length))
-          tile[SIZE] = tile[SIZE] - length
+          tile[SIZE], tile[CHANGED] = tile[SIZE] - length, true
           s.size = s.size - length
           s.touched[tile[INDEX]] = true
           return true
@@ -174,8 +177,8 @@ local function drop_oldest(s, tile)
 end
 
 local function drop_somewhere(s)
-  for _, tile in ipairs(s.tiles) do
-    if is_whole(tile[INDEX], s.closed) and drop_oldest(s, tile) then return true end
+  for _, index in ipairs(s.tiles) do
+    if is_whole(index, s.closed) and drop_oldest(s, tile_of(s, index)) then return true end
   end
   return false
 end
@@ -245,6 +248,7 @@ local function hold(s, at, r)
   if #s.held == 0 then call('PEXPIRE', P .. 'h:' .. s.name, RETENTION_MS) end
   s.held[#s.held + 1] = {at, r.start, r.offset, r.length + HEADER_BYTES, s.closed}
   s.size = s.size + r.length + HEADER_BYTES
+  if s.low[me] < 0 or r.offset < s.low[me] then set_lowest(s, me, r.offset) end
 end
 
 -- False where there is no room to count the record even.
@@ -260,7 +264,7 @@ local function place(s, at, r, fits, limit, trigger, was_late)
       if was_late then return false end
       kind = DROPPED
     end
-    note_record(tile, until_us, r.offset)
+    note_record(s, tile, until_us, r.offset)
     add_element(s, tile, element(r, kind), after)
     s.touched[tile[INDEX]] = true
     local size = HEADER_BYTES + (kind <= PART and r.length or 0)
@@ -386,10 +390,9 @@ local function place_of(s, places, name)
   return at
 end
 
-local function finish_session(s, was_lowest)
+local function finish_session(s)
   if s.woke then call('ZADD', P .. 'deadlines', 'LT', now + input.idle_after, s.name) end
   finish(s)
-  save_lowest(s, me, was_lowest)
   save_session(s)
 end
 
@@ -404,7 +407,6 @@ end
 -- Returns false where the state turns out to be lost.
 local function take_one_by_one(s, name, records)
   local places = s and places_of(s)
-  local was_lowest = s and lowest(s, me)
   for _, r in ipairs(records) do
     if r.offset < applied then
       if not r.is_end then repeat_of(r.offset) end
@@ -433,7 +435,7 @@ local function take_one_by_one(s, name, records)
       advance(s, through)
     end
   end
-  if s then finish_session(s, was_lowest) end
+  if s then finish_session(s) end
   return s
 end
 
@@ -453,9 +455,8 @@ for g, group in ipairs(payload[4]) do
     local places = places_of(s)
     whole = can_take_whole(s, sensors, places)
     if whole then
-      local was_lowest = lowest(s, me)
       take_whole(s, sensors, places)
-      finish_session(s, was_lowest)
+      finish_session(s)
       answers[g] = true
     end
   end

@@ -13,10 +13,12 @@ local NAMELESS = ''
 local RECHECK_MS, MAX_TOMBSTONES = 50, 10000
 -- Fields of one sensor.
 local INPUT, NAME, NEWEST, WALL, IDLE, FIRST = 1, 2, 3, 4, 5, 6
--- Fields of one tile: its index, the last window that may use it, its bytes, accepted records per
--- sensor's position, lowest offset per input (-1: none), per element of its list the input and
--- the window that was closed when it came, and the lowest of these.
-local INDEX, UNTIL, SIZE, ACCEPTED, LOWEST, ELEMENTS, AFTER = 1, 2, 3, 4, 5, 6, 7
+-- Fields of one tile: its index, the last window that may use it, the newest window that was closed
+-- to the record with the most windows open, its bytes, elements of its list (each a prefix and
+-- records), then lists: lowest offset per input (-1: none), accepted records per sensor's position.
+-- A session has its tiles' indices in order; the rest of a tile is packed, and unpacked only where
+-- it is needed: most calls look at few of many.
+local INDEX, UNTIL, AFTER, SIZE, ELEMENTS, LOWEST, ACCEPTED, CHANGED = 1, 2, 3, 4, 5, 6, 7, 8
 -- Fields of one held value: sensor's position, start, offset, bytes, window that was closed.
 local H_SENSOR, H_START, H_OFFSET, H_SIZE, H_AFTER = 1, 2, 3, 4, 5
 -- Fields of one revision: window, next number, seen by the watermark, cause (0: none is due).
@@ -78,14 +80,47 @@ local function waiting() return n.due - n.out + n.early + n.ends end
 
 local function tile_key(s, index) return P .. 'w:' .. index .. ':' .. s.name end
 
--- The first position in an ascending list of rows whose first field is at least a value.
-local function position_of(rows, value)
-  local low, high = 1, #rows + 1
+-- The first position in an ascending list whose number is at least a value.
+local function position_of(list, value)
+  local low, high = 1, #list + 1
   while low < high do
     local middle = floor((low + high) / 2)
-    if rows[middle][1] < value then low = middle + 1 else high = middle end
+    if list[middle] < value then low = middle + 1 else high = middle end
   end
   return low
+end
+
+-- Where the lowest offsets lie in a packed tile, less 8 bytes.
+local LOWEST_AT = 17
+local TILE_FORMAT = '<i8i8I4I4' .. string.rep('i8', #spec.inputs)
+
+local function pack_tile(tile)
+  local accepted = {}
+  for at, count in ipairs(tile[ACCEPTED]) do accepted[at] = struct.pack('<I4', count) end
+  return struct.pack(TILE_FORMAT, tile[UNTIL], tile[AFTER], tile[SIZE], tile[ELEMENTS],
+                     unpack(tile[LOWEST])) .. table.concat(accepted)
+end
+
+local function unpack_tile(index, packed)
+  local f = {struct.unpack(TILE_FORMAT, packed)}
+  local low, accepted = {}, {}
+  for i = 1, #spec.inputs do low[i] = f[4 + i] end
+  local at = f[#f]
+  while at < #packed do
+    accepted[#accepted + 1] = struct.unpack('<I4', packed, at)
+    at = at + 4
+  end
+  return {index, f[1], f[2], f[3], f[4], low, accepted, false}
+end
+
+-- A tile of a session, nil where it has none of that index.
+local function tile_of(s, index)
+  local tile = s.unpacked[index]
+  if not tile and s.packed[index] then
+    tile = unpack_tile(index, s.packed[index])
+    s.unpacked[index] = tile
+  end
+  return tile
 end
 
 local function first_open(s)
@@ -115,9 +150,10 @@ local function window_after(s, after)
   end
   local found
   for i = position_of(s.tiles, floor((after + TILE) / TILE)), #s.tiles do
-    local last, closed = s.tiles[i][INDEX] * TILE, s.tiles[i][AFTER]
+    local last = s.tiles[i] * TILE
     local first = first_own(last)
     if found and first >= found then break end
+    local closed = tile_of(s, s.tiles[i])[AFTER]
     if last > closed then
       local own = max(after + TILE, first, (floor(closed / TILE) + 1) * TILE)
       found = found and min(found, own) or own
@@ -133,9 +169,12 @@ local function new_session(name)
       sensors[#sensors + 1] = {at, sensor, NEVER, now, 0, FOREVER}
     end
   end
+  local low = {}
+  for i = 1, #spec.inputs do low[i] = -1 end
   return {name = name, key = P .. 's:' .. name, closed = NEVER, acked = NEVER, leased = NEVER,
           last = now, ended = NEVER, over = 0, watermark = NEVER, wait_us = NEVER, wait_ms = NEVER,
-          size = 0, has_state = 0, sensors = sensors, tiles = {}, triggers = {}, held = {},
+          size = 0, has_state = 0, sensors = sensors, tiles = {}, packed = {}, unpacked = {},
+          triggers = {}, held = {}, low = low, alive = now,
           revisions = {}, closings = {}, was_open = 0, was_size = 0, was_full = 0}
 end
 
@@ -148,8 +187,10 @@ local function load_session(name)
   local f = cmsgpack.unpack(raw)
   local s = {name = name, key = key, closed = f[1], acked = f[2], leased = f[3], last = f[4],
              ended = f[5], over = f[6], watermark = f[7], wait_us = f[8], wait_ms = f[9],
-             size = f[10], has_state = f[11], sensors = f[12], tiles = f[13], triggers = f[14],
-             held = f[15], revisions = f[16], closings = f[17]}
+             size = f[10], has_state = f[11], sensors = f[12], tiles = f[13], packed = {},
+             unpacked = {}, triggers = f[15], held = f[16], revisions = f[17], closings = f[18], low = f[19],
+             alive = f[20]}
+  for i, index in ipairs(s.tiles) do s.packed[index] = f[14][i] end
   s.was_open, s.was_size, s.was_full = open_tiles(s), s.size, is_full(s)
   return s
 end
@@ -159,33 +200,46 @@ local function save_session(s)
   n.size = n.size + s.size - s.was_size
   n.full = n.full + is_full(s) - s.was_full
   s.was_open, s.was_size, s.was_full = open_tiles(s), s.size, is_full(s)
+  local packed = {}
+  for i, index in ipairs(s.tiles) do
+    local tile = s.unpacked[index]
+    packed[i] = tile and tile[CHANGED] and pack_tile(tile) or s.packed[index]
+  end
   call('SET', s.key, cmsgpack.pack({s.closed, s.acked, s.leased, s.last, s.ended, s.over,
-       s.watermark, s.wait_us, s.wait_ms, s.size, s.has_state, s.sensors, s.tiles, s.triggers,
-       s.held, s.revisions, s.closings}), 'PX', RETENTION_MS)
+       s.watermark, s.wait_us, s.wait_ms, s.size, s.has_state, s.sensors, s.tiles, packed,
+       s.triggers, s.held, s.revisions, s.closings, s.low, s.alive}), 'PX', RETENTION_MS)
 end
 
--- The lowest offset of an input that the session needs, nil for none.
+-- The lowest offset of an input that the session needs, -1 for none.
 local function lowest(s, input)
-  local low
-  for _, tile in ipairs(s.tiles) do
-    local offset = tile[LOWEST][input]
-    if offset >= 0 and (not low or offset < low) then low = offset end
+  local low, at = -1, LOWEST_AT + 8 * input
+  for _, index in ipairs(s.tiles) do
+    local tile = s.unpacked[index]
+    local offset = tile and tile[LOWEST][input] or struct.unpack('<i8', s.packed[index], at)
+    if offset >= 0 and (low < 0 or offset < low) then low = offset end
   end
   for _, held in ipairs(s.held) do
-    if s.sensors[held[H_SENSOR]][INPUT] == input and (not low or held[H_OFFSET] < low) then
+    if s.sensors[held[H_SENSOR]][INPUT] == input and (low < 0 or held[H_OFFSET] < low) then
       low = held[H_OFFSET]
     end
   end
   return low
 end
 
-local function save_lowest(s, input, before)
-  local low = lowest(s, input)
-  if low == before then return end
-  if low then
+local function set_lowest(s, input, low)
+  if low == s.low[input] then return end
+  s.low[input] = low
+  if low >= 0 then
     call('ZADD', P .. 'hold:' .. spec.inputs[input].name, low, s.name)
   else
     call('ZREM', P .. 'hold:' .. spec.inputs[input].name, s.name)
+  end
+end
+
+-- Looks at the lowest offsets again, after something was forgotten.
+local function find_lowest(s)
+  for input in ipairs(spec.inputs) do
+    if s.low[input] >= 0 then set_lowest(s, input, lowest(s, input)) end
   end
 end
 
@@ -296,7 +350,10 @@ local function note_closing(s)
 end
 
 local function closing_of(s, window)
-  return s.closings[position_of(s.closings, window)]
+  for _, closing in ipairs(s.closings) do
+    if closing[C_THROUGH] >= window then return closing end
+  end
+  return nil
 end
 
 local function note_early(s)
@@ -331,20 +388,22 @@ end
 -- Drops the first tiles, and triggers, that no window needs any more.
 local function forget(s)
   local gone = 0
-  for i, tile in ipairs(s.tiles) do
+  for i, index in ipairs(s.tiles) do
+    local tile = tile_of(s, index)
     if tile[UNTIL] > s.acked then
       local following = window_after(s, s.acked)
       if following and following <= tile[UNTIL] then break end
       if tile[UNTIL] + SPAN > s.watermark then break end
     end
     s.size = s.size - tile[SIZE]
-    call('UNLINK', tile_key(s, tile[INDEX]))
+    call('UNLINK', tile_key(s, index))
     gone = i
   end
   if gone > 0 then
     local left = {}
     for i = gone + 1, #s.tiles do left[#left + 1] = s.tiles[i] end
     s.tiles = left
+    find_lowest(s)
   end
   if spec.trigger then
     local left, keep = {}, s.acked - spec.backward - spec.size
@@ -399,7 +458,7 @@ end
 -- Forgets a session but for a gravestone.
 local function bury(s)
   local state = s.has_state == 1 and call('GET', P .. 'e:' .. s.name) or ''
-  for _, tile in ipairs(s.tiles) do call('UNLINK', tile_key(s, tile[INDEX])) end
+  for _, index in ipairs(s.tiles) do call('UNLINK', tile_key(s, index)) end
   n.open = n.open - s.was_open
   n.size = n.size - s.was_size
   n.full = n.full - s.was_full
@@ -421,8 +480,8 @@ end
 local function wipe()
   for _, name in ipairs(call('ZRANGE', P .. 'deadlines', 0, -1)) do
     local raw = call('GET', P .. 's:' .. name)
-    for _, tile in ipairs(raw and cmsgpack.unpack(raw)[13] or {}) do
-      call('UNLINK', P .. 'w:' .. tile[INDEX] .. ':' .. name)
+    for _, index in ipairs(raw and cmsgpack.unpack(raw)[13] or {}) do
+      call('UNLINK', P .. 'w:' .. index .. ':' .. name)
     end
     call('UNLINK', P .. 's:' .. name, P .. 'e:' .. name, P .. 'h:' .. name)
   end

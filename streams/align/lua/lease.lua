@@ -1,16 +1,16 @@
 -- Hands out due windows by (completed, session), each session's in order; then early results, and
 -- ends of sessions, by session. Payload: limit, lease_ms.
--- Answer: {0, rows, bytes...}. A row is session, window, completed, watermark, idle sensors,
--- sensors (input, name, first), tiles (index and number of elements), triggers, revision, cause
--- (0: final, -1: the session's end), and of each held value that is sent along its input and the
--- window that was closed when it came.
--- The bytes are those held values and the session's event state.
+-- Answer: {0, groups, bytes...}. A group is a session, its sensors (input, name, first; flat), its
+-- triggers, and rows: window, completed, watermark, idle sensors, tiles (index and number of
+-- elements; flat), revision, cause (0: final, -1: the session's end), and of each held value that
+-- is sent along its input and the window that was closed when it came. The bytes are the group's
+-- event state, then the held values of its rows.
 local lost = guard() or end_leases(now)
 if lost then return lost end
 
 local limit, until_ms = payload[1], now + payload[2]
 local READY, EARLY, LEASES = P .. 'ready', P .. 'early', P .. 'leases'
-local rows, answer = {}, {0, ''}
+local groups, answer, taken = {}, {0, ''}, 0
 
 local function held_for(s, window)
   local best = {}
@@ -30,41 +30,45 @@ local function hand_out(s, window, completed, watermark, idle, revision, cause)
   local tiles = {}
   local last = floor((window + spec.size + spec.overhang) / TILE)
   for i = position_of(s.tiles, floor((window - spec.backward) / TILE)), #s.tiles do
-    local tile = s.tiles[i]
-    if tile[INDEX] > last then break end
-    tiles[#tiles + 1] = tile[INDEX]
-    tiles[#tiles + 1] = #tile[ELEMENTS] / 2
-  end
-  local sensors = {}
-  for at, sensor in ipairs(s.sensors) do
-    sensors[at] = {sensor[INPUT] - 1, sensor[NAME], sensor[FIRST]}
+    local index = s.tiles[i]
+    if index > last then break end
+    tiles[#tiles + 1] = index
+    tiles[#tiles + 1] = tile_of(s, index)[ELEMENTS]
   end
   local held = {}
-  for at, value in pairs(held_for(s, window)) do
+  for at, value in pairs(#s.held > 0 and held_for(s, window) or {}) do
     local bytes = call('HGET', P .. 'h:' .. s.name, s.sensors[at][INPUT] .. ':' .. value[H_OFFSET])
     if not bytes then return {2, 'a held value is gone'} end
     held[#held + 1] = {s.sensors[at][INPUT] - 1, value[H_AFTER]}
     answer[#answer + 1] = bytes
   end
-  rows[#rows + 1] = {s.name, window, completed, watermark, idle, sensors, tiles, s.triggers,
-                     revision, cause, held}
-  answer[#answer + 1] = s.state
+  s.rows[#s.rows + 1] = {window, completed, watermark, idle, tiles, revision, cause, held}
+  taken = taken + 1
   return nil
 end
 
 local function open_leased(name)
   local s = load_session(name)
-  if s then s.state = s.has_state == 1 and call('GET', P .. 'e:' .. name) or '' end
+  if not s then return nil end
+  answer[#answer + 1] = s.has_state == 1 and call('GET', P .. 'e:' .. name) or ''
+  s.rows = {}
+  local sensors = {}
+  for _, sensor in ipairs(s.sensors) do
+    sensors[#sensors + 1] = sensor[INPUT] - 1
+    sensors[#sensors + 1] = sensor[NAME]
+    sensors[#sensors + 1] = sensor[FIRST]
+  end
+  groups[#groups + 1] = {name, sensors, s.triggers, s.rows}
   return s
 end
 
-while #rows < limit do
+while taken < limit do
   local name = call('ZRANGE', READY, 0, 0)[1]
   if not name then break end
   local s = open_leased(name)
   if not s then return {2, 'a session with a due window is gone'} end
   local window = window_after(s, s.acked)
-  while window and window <= s.closed and #rows < limit do
+  while window and window <= s.closed and taken < limit do
     local closing = closing_of(s, window)
     local revision = revision_of(s, window)
     local gone = hand_out(s, window, closing[C_AT], closing[C_WATERMARK], closing[C_IDLE],
@@ -79,8 +83,8 @@ while #rows < limit do
   save_session(s)
 end
 
-for _, name in ipairs(#rows < limit and call('ZRANGE', EARLY, 0, -1) or {}) do
-  if #rows >= limit then break end
+for _, name in ipairs(taken < limit and call('ZRANGE', EARLY, 0, -1) or {}) do
+  if taken >= limit then break end
   local s = open_leased(name)
   if not s then return {2, 'a session with an early result is gone'} end
   local due = {}
@@ -93,16 +97,16 @@ for _, name in ipairs(#rows < limit and call('ZRANGE', EARLY, 0, -1) or {}) do
     if sensor[IDLE] == 1 then idle[#idle + 1] = at end
   end
   for _, revision in ipairs(due) do
-    if #rows >= limit then break end
+    if taken >= limit then break end
     local gone = hand_out(s, revision[R_WINDOW], s.last, s.watermark, idle, revision[R_NUMBER],
                           revision[R_CAUSE])
     if gone then return gone end
     set_cause(s, revision, 0)
     revision[R_NUMBER] = revision[R_NUMBER] + 1
   end
-  if s.over == 1 and #rows < limit then
-    rows[#rows + 1] = {s.name, s.closed, s.last, NEVER, {}, {}, {}, {}, 0, -1, {}}
-    answer[#answer + 1] = s.state
+  if s.over == 1 and taken < limit then
+    s.rows[#s.rows + 1] = {s.closed, s.last, NEVER, {}, {}, 0, -1, {}}
+    taken = taken + 1
     s.over = 2
     n.ends = n.ends - 1
     call('ZADD', LEASES, until_ms, name)
@@ -112,5 +116,5 @@ for _, name in ipairs(#rows < limit and call('ZRANGE', EARLY, 0, -1) or {}) do
 end
 
 save_counters()
-answer[2] = cmsgpack.pack(rows)
+answer[2] = cmsgpack.pack(groups)
 return answer
