@@ -4,7 +4,8 @@ WorkerError
 ├── CodecError           one payload cannot be decoded (carries a stable ``reason``)
 ├── ModelError           a model cannot be used: missing, damaged, or not what the pipeline asks for
 ├── DeviceError          the asked-for device is not there or failed
-└── TrainError           a training run cannot start or came out unusable
+├── TrainError           a training run cannot start or came out unusable
+└── OfflineError         windows of a recording cannot be written or read back
 """
 
 from __future__ import annotations
@@ -48,3 +49,7 @@ class DeviceError(WorkerError):
 
 class TrainError(WorkerError):
     """A training run cannot start or came out unusable."""
+
+
+class OfflineError(WorkerError):
+    """Windows of a recording cannot be written or read back; the message names the folder."""

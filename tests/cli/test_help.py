@@ -24,8 +24,8 @@ def command_paths() -> Iterator[tuple[str, ...]]:
 
 def test_the_commands_are_these() -> None:
     assert {path[0] for path in command_paths()} == {
-        "bench", "config", "contract", "demo", "dlq", "doctor", "events", "explain", "feed",
-        "pipelines", "results", "simulate", "topics", "train", "up", "worker",
+        "align", "bench", "config", "contract", "demo", "dlq", "doctor", "events", "explain",
+        "feed", "pipelines", "results", "simulate", "topics", "train", "up", "worker",
     }  # fmt: skip
 
 

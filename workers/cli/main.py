@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from workers.cli import (
+    align,
     bench,
     config,
     contract,
@@ -85,6 +86,7 @@ _add(topics.topics, topics.EXAMPLE, "topics")
 _add(pipelines.pipelines, pipelines.EXAMPLE, "pipelines")
 _add(feed.feed, feed.EXAMPLE, "feed")
 _add(simulate.simulate, simulate.EXAMPLE, "simulate")
+_add(align.align, align.EXAMPLE, "align")
 _add(results.results, results.EXAMPLE, "results")
 _add(events.events, events.EXAMPLE, "events")
 _add(explain.explain, explain.EXAMPLE, "explain")

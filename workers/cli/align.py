@@ -1,0 +1,210 @@
+"""`sensorium align`: recordings into aligned windows on disk, without a broker."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from workers.cli.aligning import progress_bar, report
+from workers.cli.options import ConfigOption, JsonOption, PipelineOption, example, read_settings
+from workers.cli.recordings import (
+    ApartOption,
+    AtOption,
+    ChunkOption,
+    FpsOption,
+    IntervalOption,
+    JpegQualityOption,
+    MaxFpsOption,
+    MonoOption,
+    SessionOption,
+    SessionsOption,
+    SourcesArgument,
+    TimesOption,
+    WaveformOption,
+    read_options,
+    read_plan,
+)
+
+if TYPE_CHECKING:
+    from schemas.pipeline import Pipeline
+    from schemas.settings import Settings
+    from streams.feed.plan import FeedPlan
+    from workers.compute import TorchCompute
+    from workers.offline.index import Index
+    from workers.offline.run import OutputOptions, Progress
+
+EXAMPLE = example(
+    "sensorium align --pipeline vehicle drive/ --out windows/",
+    "sensorium align -p call audio/mic.agent,mic.customer=call.wav call.srt --out windows/ "
+    "--features encoded --format parquet",
+)
+
+#: The same files must give the same bytes, and not all have absolute times that can be believed.
+_START = "2000-01-01T00:00:00Z"
+
+
+class ShardFormatName(StrEnum):
+    """What shards are written as."""
+
+    safetensors = "safetensors"
+    parquet = "parquet"
+
+
+class FeatureKind(StrEnum):
+    """What a sample of a window holds."""
+
+    raw = "raw"
+    encoded = "encoded"
+
+
+class ReplayKind(StrEnum):
+    """When a silent sensor is given up."""
+
+    backlog = "backlog"
+    live = "live"
+
+
+def align(
+    sources: SourcesArgument,
+    pipeline: PipelineOption,
+    out: Annotated[Path, typer.Option(metavar="FOLDER", help="New folder for the windows.")],
+    session: SessionOption = "feed",
+    sessions: SessionsOption = 1,
+    apart: ApartOption = 0.0,
+    start: Annotated[
+        str,
+        typer.Option(
+            metavar="recorded|TIME",
+            help="Event time of the first sample: as the files say, or an RFC 3339 time.",
+        ),
+    ] = _START,
+    features: Annotated[
+        FeatureKind,
+        typer.Option(help="Payloads as they came, or what the pipeline's model encodes them to."),
+    ] = FeatureKind.raw,
+    format: Annotated[
+        ShardFormatName, typer.Option(help="Of the shards.")
+    ] = ShardFormatName.safetensors,
+    shard_windows: Annotated[
+        int, typer.Option(min=1, help="Windows in a shard; fewer where they are large.")
+    ] = 1_024,
+    replay: Annotated[
+        ReplayKind,
+        typer.Option(
+            help="backlog: a silent sensor is waited for to the recording's end; live: as long as "
+            "while recording, at the pace of its times."
+        ),
+    ] = ReplayKind.backlog,
+    force: Annotated[
+        bool, typer.Option("--force", help="Replace the windows that FOLDER holds.")
+    ] = False,
+    fps: FpsOption = None,
+    times: TimesOption = None,
+    max_fps: MaxFpsOption = None,
+    jpeg_quality: JpegQualityOption = 90,
+    chunk_ms: ChunkOption = 200,
+    mono: MonoOption = False,
+    interval: IntervalOption = None,
+    at: AtOption = 0.0,
+    waveform_ms: WaveformOption = 1_000,
+    config: ConfigOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Align recordings into windows on disk. The same windows as a worker fuses, without servers.
+
+    FOLDER gets shards of windows, index.json, and diverted.jsonl with what was late or bad.
+    """
+    settings = read_settings(config)
+
+    from schemas.pipeline_file import load_pipeline
+    from workers.offline.run import OutputOptions
+
+    spec = load_pipeline(pipeline)
+    options = read_options(
+        fps=fps,
+        times=times,
+        max_fps=max_fps,
+        jpeg_quality=jpeg_quality,
+        chunk_ms=chunk_ms,
+        mono=mono,
+        interval=interval,
+        at=at,
+        waveform_ms=waveform_ms,
+    )
+    plan = read_plan(
+        sources,
+        spec,
+        now_us=time.time_ns() // 1_000,
+        session=session,
+        sessions=sessions,
+        apart=apart,
+        start=start,
+        options=options,
+    )
+    _align(
+        plan,
+        spec,
+        out,
+        settings,
+        encoded=features is FeatureKind.encoded,
+        replay=replay,
+        output=OutputOptions(format=format.value, shard_windows=shard_windows, force=force),
+        json=json,
+    )
+
+
+def _align(
+    plan: FeedPlan,
+    pipeline: Pipeline,
+    out: Path,
+    settings: Settings,
+    *,
+    encoded: bool,
+    replay: ReplayKind,
+    output: OutputOptions,
+    json: bool,
+) -> None:
+    import asyncio
+
+    from workers.offline.folder import check_target
+    from workers.offline.formats import shard_format
+    from workers.offline.run import align_recording
+
+    # Before the model is loaded: that takes seconds.
+    check_target(out, force=output.force)
+    shard_format(output.format)
+
+    async def run(on_progress: Callable[[Progress], None] | None) -> Index:
+        compute = _load_model(pipeline, settings) if encoded else None
+        try:
+            return await align_recording(
+                plan.items(),
+                pipeline,
+                out,
+                compute=compute,
+                replay=replay.value,
+                absent=pipeline.inputs.keys() - {placed.input for placed in plan.placements},
+                output=output,
+                on_progress=on_progress,
+            )
+        finally:
+            if compute is not None:
+                compute.close()
+
+    began = time.monotonic()
+    with progress_bar(plan.count, shown=not json) as on_progress:
+        index = asyncio.run(run(on_progress))
+    report(index, out, time.monotonic() - began, json=json)
+
+
+def _load_model(pipeline: Pipeline, settings: Settings) -> TorchCompute:
+    from workers.compute import TorchCompute
+
+    return TorchCompute.load(
+        pipeline, device=settings.worker.device, threads=settings.worker.threads or None
+    )
