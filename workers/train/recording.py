@@ -10,8 +10,6 @@ from numpy.typing import NDArray
 
 from schemas.pipeline import Pipeline
 from schemas.sample import Modality
-from schemas.units import US_PER_MS
-from streams.align.core import ShardCore
 from streams.align.spec import from_pipeline
 from streams.align.types import Entry, Window
 from streams.compute import BadSample
@@ -21,10 +19,10 @@ from workers.codecs import decode
 from workers.encoders.base import Array
 from workers.errors import TrainError
 from workers.fusion.tokens import MODALITIES, relative_time, sensor_slot
+from workers.offline.timeline import Timeline
 
 #: The sample's position in ``Recording.arrays``, in place of a feature.
 _INDEX = np.dtype("<u4")
-_ALL = 1_000_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,24 +78,21 @@ def join(recordings: Sequence[Recording]) -> Recording:
 
 
 def align(pipeline: Pipeline, items: Iterable[FeedItem]) -> list[Window]:
-    """Every window of a recording as the aligner gives it, features being item positions."""
-    core = ShardCore(from_pipeline(pipeline), shard=0)
+    """Every window of a recording as the aligner gives it, features being item positions.
+
+    Sensors are waited for to the end: what a scene delays is meant to be in its window.
+    """
+    timeline = Timeline(from_pipeline(pipeline), "backlog")
     offsets = dict.fromkeys(pipeline.inputs, 0)
-    now_ms = 0
     for position, item in enumerate(items):
         offset = offsets[item.input]
         offsets[item.input] = offset + 1
-        now_ms = max(now_ms, item.due_us // US_PER_MS)
         feature = np.asarray(position, _INDEX).tobytes()
         span_us = pipeline.inputs[item.input].aligned_span_us(item.start_us, item.end_us)
         entry = Entry(item.session, item.sensor, offset, *span_us, feature)
-        core.apply(item.input, offset + 1, [entry], now_ms)
-    # The recording is over: every sensor is silent and everything is read, so all windows close.
-    # Idleness is counted from the first look after the silence began, hence two.
-    for _ in range(2):
-        now_ms += _ALL
-        core.tick(set(pipeline.inputs), now_ms)
-    return core.lease(_ALL, now_ms, _ALL)
+        timeline.add(item.input, offset, item.due_us, [entry])
+    timeline.finish()
+    return timeline.take_windows()
 
 
 def record(
