@@ -70,6 +70,18 @@ def encode_headers(
     return headers
 
 
+def session_end_headers(session: str, source: str) -> list[tuple[str, bytes]]:
+    """The headers of a record that ends its session, which is its key, on the input whose topic
+    it is sent to; its value is not looked at. Send it once all samples of the session were sent.
+    """
+    return [
+        ("ce_specversion", b"1.0"),
+        ("ce_id", f"{session}-end".encode()),
+        ("ce_source", source.encode()),
+        ("ce_type", SESSION_END_TYPE.encode()),
+    ]
+
+
 def decode_ce_attributes(headers: RawHeaders) -> dict[str, str]:
     """CloudEvents attributes by their plain names (``id``, ``type``, …), others left out.
 

@@ -1,4 +1,4 @@
-"""What a pipeline file says of one input: its sensors, their clocks, and how samples are matched."""
+"""What a pipeline file says of an input: its sensors, their clocks, how samples are matched."""
 
 from __future__ import annotations
 

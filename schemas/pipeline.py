@@ -97,11 +97,9 @@ class Pipeline(Strict):
                 f"inputs.{name}.matcher: overlap cuts at bounds that are known beforehand; "
                 "expected tumbling or sliding windows, or another matcher"
             )
-        if isinstance(spec.matcher, Nearest):
-            if spec.matcher.reference == "trigger" and not triggered:
-                raise ValueError(
-                    f"inputs.{name}.matcher.reference: trigger needs a triggered window"
-                )
+        by_trigger = isinstance(spec.matcher, Nearest) and spec.matcher.reference == "trigger"
+        if by_trigger and not triggered:
+            raise ValueError(f"inputs.{name}.matcher.reference: trigger needs a triggered window")
 
     def topic(self, suffix: str) -> str:
         """The topic of an input or output of this pipeline."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from schemas.sample import SessionEnd
-from streams.align import rules
+from streams.align import closing, rules
 from streams.align.assemble import KnownSensor, RawWindow, assemble
 from streams.align.restore import restored_session
 from streams.align.rules import MAX_TOMBSTONES, NEVER, LateReason
@@ -82,7 +82,7 @@ class ShardCore:
                     if session is not None:
                         session.end(position, now_ms)
                         self._deadlines[name] = min(self._deadlines[name], now_ms)
-                        session.advance(self._spec, through_ms, now_ms)
+                        closing.advance(self._spec, session, through_ms, now_ms)
                     continue
                 session = session or self._begin(name, now_ms)
                 taken = session.take(self._spec, position, entry, now_ms, done=entry.offset in done)
@@ -90,7 +90,7 @@ class ShardCore:
                     pending[entry.offset] = taken.late
                     late[entry.offset] = _late_sample(input, entry, *taken.late)
                 dropped += taken.unplaced
-                session.advance(self._spec, through_ms, now_ms)
+                closing.advance(self._spec, session, through_ms, now_ms)
             if session is not None:
                 if session.woke:
                     due_ms = now_ms + self._spec.inputs[position].idle_after_ms
@@ -123,9 +123,9 @@ class ShardCore:
 
     def _finish(self, session: Session, now_ms: int) -> None:
         """What is looked at once a call, after a session's last record."""
-        session.note_closing(now_ms)
-        session.note_early(self._spec)
-        session.forget(self._spec)
+        closing.note_closing(session, now_ms)
+        closing.note_early(self._spec, session)
+        closing.forget(self._spec, session)
         if session.waiting is not None:
             recheck_ms = now_ms + rules.RECHECK_MS
             self._deadlines[session.name] = min(self._deadlines[session.name], recheck_ms)
@@ -166,7 +166,7 @@ class ShardCore:
             input_ms = through_ms.get(sensor.input, NEVER)
             if rules.falls_idle(self._spec, sensor, input_ms, now_ms, session.ended_ms):
                 sensor.idle = True
-        session.advance(self._spec, through_ms, now_ms)
+        closing.advance(self._spec, session, through_ms, now_ms)
         self._deadlines[session.name] = rules.next_deadline_ms(
             self._spec, session.sensors, session.last_ms, now_ms, session.ended_ms
         )
@@ -240,16 +240,16 @@ class ShardCore:
         spec = self._spec
         first = rules.tile_of(spec, start_us - spec.backward_us)
         last = rules.tile_of(spec, start_us + spec.size_us + spec.overhang_us)
-        closing = None if early else session.closing_of(start_us)
+        closed = None if early else session.closing_of(start_us)
         known = session.revisions.get(start_us)
         return RawWindow(
             session=session.name,
             start_us=start_us,
-            completed_at_ms=session.last_ms if closing is None else closing.at_ms,
-            watermark_us=session.watermark_us if closing is None else closing.watermark_us,
+            completed_at_ms=session.last_ms if closed is None else closed.at_ms,
+            watermark_us=session.watermark_us if closed is None else closed.watermark_us,
             idle=[at for at, s in enumerate(session.sensors) if s.idle]
-            if closing is None
-            else closing.idle,
+            if closed is None
+            else closed.idle,
             sensors=[KnownSensor(s.input, s.name, s.first_us) for s in session.sensors],
             tiles=[
                 (at, session.tiles[at].runs) for at in sorted(session.tiles) if first <= at <= last
@@ -302,7 +302,7 @@ class ShardCore:
             if not session.acked < key.start_us <= session.closed:
                 continue
             session.event_state = state
-            session.acknowledge(self._spec, key.start_us)
+            closing.acknowledge(self._spec, session, key.start_us)
             if session.leased != NEVER and session.leased <= session.acked:
                 session.leased = NEVER
                 self._leases.pop(key.session, None)

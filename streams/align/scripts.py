@@ -9,12 +9,17 @@ from importlib.resources import files
 from redis.asyncio import Redis
 from redis.exceptions import NoScriptError
 
+#: What every script begins with, and what taking a batch in consists of besides.
+_SHARED = ("common", "session", "closing")
+_OWN = {"apply": ("batch", "whole", "single")}
+
 
 @cache
 def source(name: str) -> str:
-    """A script with the shared part before it."""
+    """A script with the parts that it uses before it; one text, as Redis knows no modules."""
     folder = files("streams.align") / "lua"
-    return "".join((folder / f"{part}.lua").read_text() for part in ("common", name))
+    parts = (*_SHARED, *_OWN.get(name, ()), name)
+    return "".join((folder / f"{part}.lua").read_text() for part in parts)
 
 
 @cache

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from bisect import bisect_right, insort
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from schemas.result import Cause
 from streams.align import rules
-from streams.align.kept import Run, Tile, dropped, forget_held, run_of, size_of, window_after
-from streams.align.rules import FOREVER, NAMELESS, NEVER, LateReason, Sensor
+from streams.align.kept import Run, Tile, dropped, run_of, size_of, window_after
+from streams.align.rules import NAMELESS, NEVER, LateReason, Sensor
 from streams.align.spec import AlignSpec
 from streams.align.types import Entry
 
@@ -96,6 +96,14 @@ class Session:
             found.append(window)
             window = self.window_after(spec, window)
         return found
+
+    def closing_of(self, window: int) -> Closing:
+        """How a due window closed."""
+        return next(one for one in self.closings if one.through_us >= window)
+
+    def early(self) -> list[int]:
+        """Open windows of which a result is to be made."""
+        return sorted(w for w, revision in self.revisions.items() if revision.cause is not None)
 
     def open_tiles(self, spec: AlignSpec) -> int:
         """Tiles of which a window may still close."""
@@ -246,80 +254,6 @@ class Session:
                     return True
         return False
 
-    def end(self, input: int, now_ms: int) -> None:
-        """The sensors of an input are done; so is the session, unless something still comes."""
-        self.ended_ms = now_ms
-        for sensor in self.sensors:
-            if sensor.input == input:
-                sensor.idle = True
-
-    # -- closing ------------------------------------------------------------------------------
-
-    def advance(self, spec: AlignSpec, read_through_ms: Mapping[int, int], now_ms: int) -> None:
-        """Move the watermark that counts, and close what it has passed."""
-        awake_us = rules.awake_watermark_us(spec, self.sensors)
-        through_ms = rules.idle_read_through_ms(self.sensors, read_through_ms)
-        if through_ms == FOREVER:
-            self.waiting = None
-            self.watermark_us = awake_us
-        else:
-            if self.watermark_us == FOREVER and awake_us != FOREVER:
-                # What was flushed says nothing of what comes after it.
-                self.watermark_us = NEVER
-            if self.waiting is not None and self.waiting[1] <= through_ms:
-                self.watermark_us = max(self.watermark_us, self.waiting[0])
-                self.waiting = None
-            self.watermark_us = min(self.watermark_us, awake_us)
-            if awake_us > self.watermark_us:
-                if now_ms <= through_ms:
-                    self.watermark_us = awake_us
-                    self.waiting = None
-                elif self.waiting is None or self.waiting[1] == now_ms:
-                    self.waiting = (awake_us, now_ms)
-        self._close(spec)
-
-    def _close(self, spec: AlignSpec) -> None:
-        window = self.window_after(spec, self.closed)
-        while window is not None and rules.closing_bound_us(spec, window) <= self.watermark_us:
-            self.closed = window
-            self.revisions.get(window, Revision()).cause = None
-            window = self.window_after(spec, window)
-
-    def note_closing(self, now_ms: int) -> None:
-        """Remember how the windows closed that closed in this call."""
-        last = self.closings[-1].through_us if self.closings else self.acked
-        if self.closed > last:
-            idle = tuple(at for at, sensor in enumerate(self.sensors) if sensor.idle)
-            self.closings.append(Closing(self.closed, now_ms, self.watermark_us, idle))
-
-    def closing_of(self, window: int) -> Closing:
-        """How a due window closed."""
-        return next(one for one in self.closings if one.through_us >= window)
-
-    # -- early results ------------------------------------------------------------------------
-
-    def note_early(self, spec: AlignSpec) -> None:
-        """Find open windows whose first results are to be made."""
-        if not spec.revises:
-            return
-        quickest_us = rules.quickest_us(spec, self.sensors)
-        window = self.window_after(spec, self.closed)
-        while window is not None and window + spec.size_us <= max(quickest_us, self.watermark_us):
-            passed = window + spec.size_us + spec.overhang_us <= self.watermark_us
-            early_us = spec.early_after_us
-            revision = self.revisions.get(window)
-            if passed and spec.allowed_lateness_us:
-                if revision is None or not revision.seen_by_watermark:
-                    revision = self.revisions.setdefault(window, Revision())
-                    revision.seen_by_watermark, revision.cause = True, "watermark"
-            elif (
-                revision is None
-                and early_us is not None
-                and window + spec.size_us + early_us <= quickest_us
-            ):
-                self.revisions[window] = Revision(cause="early")
-            window = self.window_after(spec, window)
-
     def _revise_late(self, spec: AlignSpec, start_us: int) -> None:
         if not spec.on_late:
             return
@@ -328,37 +262,12 @@ class Session:
             if holds and window > self.closed and revision.seen_by_watermark:
                 revision.cause = revision.cause or "late"
 
-    def early(self) -> list[int]:
-        """Open windows of which a result is to be made."""
-        return sorted(w for w, revision in self.revisions.items() if revision.cause is not None)
-
-    # -- forgetting ---------------------------------------------------------------------------
-
-    def acknowledge(self, spec: AlignSpec, window: int) -> None:
-        """Every window up to this one is published."""
-        self.acked = window
-        self.closings = [one for one in self.closings if one.through_us > window]
-        self.revisions = {w: one for w, one in self.revisions.items() if w > window}
-        for sensor, held in self.held.items():
-            left = forget_held(spec, held, window)
-            self.size -= sum(size_of(r) for one in held if one not in left for r in one.records)
-            self.held[sensor] = left
-        self.forget(spec)
-
-    def forget(self, spec: AlignSpec) -> None:
-        """Drop the first tiles, and triggers, that no window needs any more."""
-        for index in sorted(self.tiles):
-            until_us = self.tiles[index].until_us
-            if until_us > self.acked:
-                following = self.window_after(spec, self.acked)
-                if following is not None and following <= until_us:
-                    break
-                if rules.closing_bound_us(spec, until_us) > self.watermark_us:
-                    break
-            self.size -= self.tiles.pop(index).size
-        if spec.trigger:
-            keep_us = self.acked - spec.backward_us - spec.size_us
-            self.triggers = [w for w in self.triggers if w > self.acked or w >= keep_us]
+    def end(self, input: int, now_ms: int) -> None:
+        """The sensors of an input are done; so is the session, unless something still comes."""
+        self.ended_ms = now_ms
+        for sensor in self.sensors:
+            if sensor.input == input:
+                sensor.idle = True
 
     def lowest(self, input: int) -> int | None:
         """Lowest offset of an input that something of this session still needs."""

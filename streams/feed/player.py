@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from contextlib import aclosing
 from typing import Any, Protocol
@@ -10,7 +11,7 @@ from typing import Any, Protocol
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaConnectionError, KafkaError, UnknownTopicOrPartitionError
 
-from schemas.envelope import encode_headers
+from schemas.envelope import encode_headers, session_end_headers
 from schemas.pipeline import Pipeline
 from schemas.units import US_PER_MS
 from streams.errors import BrokerUnreachable, FeedError
@@ -69,6 +70,7 @@ async def play(
     kafka: Mapping[str, Any],
     pipeline: Pipeline,
     speed: float | None = 1.0,
+    end_sessions: bool = False,
     clock: PlayClock | None = None,
     on_progress: OnProgress | None = None,
     open_producer: Callable[..., Producer] = AIOKafkaProducer,
@@ -78,6 +80,8 @@ async def play(
     ``items`` come in ascending ``due_us``. ``kafka``: arguments of the producer, over
     ``PRODUCER_DEFAULTS``. ``speed``: 2 plays twice as fast as recorded, ``None`` as fast as the
     broker takes it. A sample that is behind schedule is sent at once and the lag reported.
+    ``end_sessions``: once all is delivered, say on every input that was fed that its sessions are
+    over, so that their last windows need not wait until their sensors count as idle.
     ``on_progress`` is called about four times a second and once at the end, failed or not.
 
     Each record's key is the session, its timestamp the event time; a session's samples of one
@@ -100,6 +104,8 @@ async def play(
     player = _Player(producer, pipeline, Pace(clock or WallClock(), speed), on_progress)
     try:
         await player.run(items)
+        if end_sessions:
+            await player.end_sessions()
     finally:
         await producer.stop()
     return player.summary()
@@ -123,6 +129,8 @@ class _Player:
         self._topics: dict[str, str] = {}
         #: input -> samples above its max_bytes; they are sent, and will be dead letters.
         self._oversized: dict[str, int] = {}
+        #: (topic, session) of every sample.
+        self._sessions: dict[tuple[str, str], None] = {}
 
     def summary(self) -> FeedSummary:
         """What has happened so far."""
@@ -158,6 +166,20 @@ class _Player:
         if self._deliveries.failure is not None:
             raise self._deliveries.failure
 
+    async def end_sessions(self) -> None:
+        """Say that the sessions are over."""
+        sent = [
+            await self._producer.send(
+                topic,
+                b"",
+                key=session.encode(),
+                timestamp_ms=time.time_ns() // 1_000_000,
+                headers=session_end_headers(session, "sensorium/feed"),
+            )
+            for topic, session in self._sessions
+        ]
+        await asyncio.gather(*sent)
+
     async def _wait(self, due_us: int) -> None:
         self._report()
         while (wait_s := self._pace.wait_s(due_us)) > _RESOLUTION_S:
@@ -179,6 +201,7 @@ class _Player:
         size = len(item.payload)
         if size > self._pipeline.inputs[item.input].max_bytes:
             self._oversized[item.input] = self._oversized.get(item.input, 0) + 1
+        self._sessions[topic, item.session] = None
         await self._deliveries.room(size)
         try:
             future = await self._producer.send(

@@ -6,6 +6,7 @@ import time
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from operator import attrgetter
+from typing import cast
 
 from schemas.envelope_reader import EnvelopeReader
 from schemas.errors import EnvelopeError
@@ -173,6 +174,14 @@ async def _encode(
     began = time.perf_counter()
     features = await compute.encode(samples)
     metrics.stage("encode", time.perf_counter() - began, len(samples))
+    if not bad and timed.is_plain and not any(isinstance(f, BadSample) for f in features):
+        # The common case: nothing was cut or corrected, nothing is bad.
+        out.entries += [
+            Entry(s.session, s.sensor, s.offset, s.start_us, s.end_us, feature, 0, s.sequence)
+            for s, feature in zip(samples, cast("list[bytes]", features), strict=True)
+        ]
+        metrics.samples(timed.spec.modality, "encoded", len(samples))
+        return
     entry, append = timed.entry, out.entries.append
     last, part = -1, 0
     for sample, feature in zip(samples, features, strict=True):

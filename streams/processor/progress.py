@@ -1,4 +1,4 @@
-"""How far each input of a shard is read: what idleness and the readers' pace are decided by. Pure."""
+"""How far each input of a shard is read, which idleness and the pace are decided by. Pure."""
 
 from __future__ import annotations
 

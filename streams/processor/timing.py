@@ -21,6 +21,10 @@ class Timing:
     def __init__(self, spec: InputSpec, input_name: str, clocks: ShardClocks | None) -> None:
         self.spec = spec
         self.clocks = clocks
+        #: Whether a sample is aligned as one whole, by the times that it came with.
+        self.is_plain = (
+            clocks is None and spec.event_time == "start" and spec.matcher.kind != "overlap"
+        )
         self._input = input_name
         #: Offset of a sample -> (shift_us, drift_ppb).
         self._shifts: dict[int, tuple[int, int]] = {}

@@ -57,6 +57,10 @@ def feed(
     interval: IntervalOption = None,
     at: AtOption = 0.0,
     waveform_ms: WaveformOption = 1_000,
+    end: Annotated[
+        bool,
+        typer.Option(help="Say at the end that the sessions are over: nothing else feeds them."),
+    ] = False,
     config: ConfigOption = None,
     json: JsonOption = False,
 ) -> None:
@@ -95,4 +99,5 @@ def feed(
         speed=factor,
         total=plan.count,
         json=json,
+        end_sessions=end,
     )

@@ -51,6 +51,7 @@ def play_and_report(
     speed: float | None,
     total: int | None,
     json: bool,
+    end_sessions: bool,
 ) -> None:
     """Play to the end, with a bar for whoever watches, and print what was fed."""
     from streams.feed.player import play
@@ -63,6 +64,7 @@ def play_and_report(
                 kafka=client_kwargs(settings.kafka),
                 pipeline=pipeline,
                 speed=speed,
+                end_sessions=end_sessions,
                 on_progress=on_progress,
             )
         )

@@ -90,6 +90,7 @@ def simulate(
         speed=factor,
         total=total,
         json=json,
+        end_sessions=True,
     )
 
 

@@ -54,6 +54,7 @@ class Act:
             kafka=client_kwargs(kafka),
             pipeline=self.pipeline,
             speed=self.speed,
+            end_sessions=True,
             on_progress=self._on_progress,
         )
 

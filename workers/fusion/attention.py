@@ -77,8 +77,9 @@ class CrossModalAttention(FusionForm):
             queries, weights = layer(queries, tokens, batch.present)
             mass = mass + weights[..., 1:].mean(dim=(1, 2))
         answers = self.norm(queries)
-        owners = torch.nn.functional.one_hot(batch.modalities, len(MODALITIES)).to(mass.dtype)
-        per_modality = (mass.unsqueeze(1) @ owners).squeeze(1)
+        # Not a matrix product: some CPUs' kernels round a row by where it lies in memory.
+        per_modality = mass.new_zeros(mass.shape[0], len(MODALITIES))
+        per_modality = per_modality.scatter_add(1, batch.modalities, mass)
         shares = per_modality / per_modality.sum(dim=-1, keepdim=True).clamp_min(1e-9)
         logits = {task: head(answers[:, i]) for i, (task, head) in enumerate(self.heads.items())}
         return FusionOutput(logits, shares)

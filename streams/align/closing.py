@@ -1,0 +1,104 @@
+"""How a session's watermark moves, what closes then, is looked at early, and is forgotten."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from streams.align import rules
+from streams.align.kept import forget_held, size_of
+from streams.align.rules import FOREVER, NEVER
+from streams.align.session import Closing, Revision, Session
+from streams.align.spec import AlignSpec
+
+
+def advance(
+    spec: AlignSpec, session: Session, read_through_ms: Mapping[int, int], now_ms: int
+) -> None:
+    """Move the watermark that counts, and close what it has passed."""
+    awake_us = rules.awake_watermark_us(spec, session.sensors)
+    through_ms = rules.idle_read_through_ms(session.sensors, read_through_ms)
+    if through_ms == FOREVER:
+        session.waiting = None
+        session.watermark_us = awake_us
+    else:
+        if session.watermark_us == FOREVER and awake_us != FOREVER:
+            # What was flushed says nothing of what comes after it.
+            session.watermark_us = NEVER
+        if session.waiting is not None and session.waiting[1] <= through_ms:
+            session.watermark_us = max(session.watermark_us, session.waiting[0])
+            session.waiting = None
+        session.watermark_us = min(session.watermark_us, awake_us)
+        if awake_us > session.watermark_us:
+            if now_ms <= through_ms:
+                session.watermark_us = awake_us
+                session.waiting = None
+            elif session.waiting is None or session.waiting[1] == now_ms:
+                session.waiting = (awake_us, now_ms)
+    _close(spec, session)
+
+
+def _close(spec: AlignSpec, session: Session) -> None:
+    window = session.window_after(spec, session.closed)
+    while window is not None and rules.closing_bound_us(spec, window) <= session.watermark_us:
+        session.closed = window
+        session.revisions.get(window, Revision()).cause = None
+        window = session.window_after(spec, window)
+
+
+def note_closing(session: Session, now_ms: int) -> None:
+    """Remember how the windows closed that closed in this call."""
+    last = session.closings[-1].through_us if session.closings else session.acked
+    if session.closed > last:
+        idle = tuple(at for at, sensor in enumerate(session.sensors) if sensor.idle)
+        session.closings.append(Closing(session.closed, now_ms, session.watermark_us, idle))
+
+
+def note_early(spec: AlignSpec, session: Session) -> None:
+    """Find open windows whose first results are to be made."""
+    if not spec.revises:
+        return
+    quickest_us = rules.quickest_us(spec, session.sensors)
+    window = session.window_after(spec, session.closed)
+    while window is not None and window + spec.size_us <= max(quickest_us, session.watermark_us):
+        passed = window + spec.size_us + spec.overhang_us <= session.watermark_us
+        early_us = spec.early_after_us
+        revision = session.revisions.get(window)
+        if passed and spec.allowed_lateness_us:
+            if revision is None or not revision.seen_by_watermark:
+                revision = session.revisions.setdefault(window, Revision())
+                revision.seen_by_watermark, revision.cause = True, "watermark"
+        elif (
+            revision is None
+            and early_us is not None
+            and window + spec.size_us + early_us <= quickest_us
+        ):
+            session.revisions[window] = Revision(cause="early")
+        window = session.window_after(spec, window)
+
+
+def acknowledge(spec: AlignSpec, session: Session, window: int) -> None:
+    """Every window up to this one is published."""
+    session.acked = window
+    session.closings = [one for one in session.closings if one.through_us > window]
+    session.revisions = {w: one for w, one in session.revisions.items() if w > window}
+    for sensor, held in session.held.items():
+        left = forget_held(spec, held, window)
+        session.size -= sum(size_of(r) for one in held if one not in left for r in one.records)
+        session.held[sensor] = left
+    forget(spec, session)
+
+
+def forget(spec: AlignSpec, session: Session) -> None:
+    """Drop the first tiles, and triggers, that no window needs any more."""
+    for index in sorted(session.tiles):
+        until_us = session.tiles[index].until_us
+        if until_us > session.acked:
+            following = session.window_after(spec, session.acked)
+            if following is not None and following <= until_us:
+                break
+            if rules.closing_bound_us(spec, until_us) > session.watermark_us:
+                break
+        session.size -= session.tiles.pop(index).size
+    if spec.trigger:
+        keep_us = session.acked - spec.backward_us - spec.size_us
+        session.triggers = [w for w in session.triggers if w > session.acked or w >= keep_us]
