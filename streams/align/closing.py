@@ -90,7 +90,8 @@ def acknowledge(spec: AlignSpec, session: Session, window: int) -> None:
 
 def forget(spec: AlignSpec, session: Session) -> None:
     """Drop the first tiles, and triggers, that no window needs any more."""
-    for index in sorted(session.tiles):
+    while session.order:
+        index = session.order[0]
         until_us = session.tiles[index].until_us
         if until_us > session.acked:
             following = session.window_after(spec, session.acked)
@@ -99,6 +100,7 @@ def forget(spec: AlignSpec, session: Session) -> None:
             if rules.closing_bound_us(spec, until_us) > session.watermark_us:
                 break
         session.size -= session.tiles.pop(index).size
+        del session.order[0]
     if spec.trigger:
         keep_us = session.acked - spec.backward_us - spec.size_us
         session.triggers = [w for w in session.triggers if w > session.acked or w >= keep_us]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Mapping, Sequence
 
 from schemas.sample import SessionEnd
@@ -252,7 +253,10 @@ class ShardCore:
             else closed.idle,
             sensors=[KnownSensor(s.input, s.name, s.first_us) for s in session.sensors],
             tiles=[
-                (at, session.tiles[at].runs) for at in sorted(session.tiles) if first <= at <= last
+                (at, session.tiles[at].runs)
+                for at in session.order[
+                    bisect_left(session.order, first) : bisect_right(session.order, last)
+                ]
             ],
             held=[one for held in session.held.values() for one in held],
             triggers=session.triggers,

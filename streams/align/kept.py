@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from bisect import bisect_left
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import msgspec
@@ -119,18 +120,21 @@ def forget_held(spec: AlignSpec, held: Iterable[Run], acked_us: int) -> list[Run
     return left
 
 
-def window_after(spec: AlignSpec, tiles: Iterable[Tile], after_us: int) -> int | None:
-    """Start of the next grid window after one; ``tiles`` in ascending order.
+def window_after(
+    spec: AlignSpec, tiles: Mapping[int, Tile], order: Sequence[int], after_us: int
+) -> int | None:
+    """Start of the next grid window after one; ``order``: the tiles' indices, ascending.
 
     A record makes its own windows exist, except those that were closed when it came.
     """
     first = (after_us + spec.tile_us) // spec.tile_us
     found: int | None = None
-    for tile in tiles:
+    for at in range(bisect_left(order, first), len(order)):
+        tile = tiles[order[at]]
         last_us = tile.index * spec.tile_us
         if found is not None and rules.first_own_us(spec, last_us) >= found:
             break
-        if tile.index >= first and last_us > tile.after_us:
+        if last_us > tile.after_us:
             open_us = (tile.after_us // spec.tile_us + 1) * spec.tile_us
             own_us = max(after_us + spec.tile_us, rules.first_own_us(spec, last_us), open_us)
             found = own_us if found is None else min(found, own_us)

@@ -135,9 +135,9 @@ def last_window_us(spec: AlignSpec, rule: InputRule, start_us: int) -> int:
     return use_us if spec.trigger else use_us // spec.tile_us * spec.tile_us
 
 
-def is_open_tile(spec: AlignSpec, tile: int, closed: int) -> bool:
-    """Whether a window that begins in the tile may still close."""
-    return (tile + 1) * spec.tile_us > closed if spec.trigger else tile * spec.tile_us > closed
+def first_open_tile(spec: AlignSpec, closed: int) -> int:
+    """Index of the first tile in which a window may begin that is still to close."""
+    return closed // spec.tile_us + (0 if spec.trigger else 1)
 
 
 def is_whole_tile(spec: AlignSpec, tile: int, closed: int) -> bool:

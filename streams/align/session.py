@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bisect import bisect_right, insort
+from bisect import bisect_left, bisect_right, insort
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -65,7 +65,9 @@ class Session:
     waiting: tuple[int, int] | None = None
     event_state: bytes = b""
     size: int = 0
+    #: Tiles by index, and their indices in ascending order.
     tiles: dict[int, Tile] = field(default_factory=dict)
+    order: list[int] = field(default_factory=list)
     #: Starts of triggered windows that are open, due or lately done, ascending.
     triggers: list[int] = field(default_factory=list)
     #: (input, sensor) -> what ``hold`` holds, by (start, offset).
@@ -86,7 +88,7 @@ class Session:
         if spec.trigger:
             at = bisect_right(self.triggers, after_us)
             return self.triggers[at] if at < len(self.triggers) else None
-        return window_after(spec, [self.tiles[index] for index in sorted(self.tiles)], after_us)
+        return window_after(spec, self.tiles, self.order, after_us)
 
     def due(self, spec: AlignSpec, after_us: int | None = None) -> list[int]:
         """Closed windows that are not acknowledged yet, in order."""
@@ -107,7 +109,7 @@ class Session:
 
     def open_tiles(self, spec: AlignSpec) -> int:
         """Tiles of which a window may still close."""
-        return sum(rules.is_open_tile(spec, index, self.closed) for index in self.tiles)
+        return len(self.order) - bisect_left(self.order, rules.first_open_tile(spec, self.closed))
 
     # -- one record ---------------------------------------------------------------------------
 
@@ -215,6 +217,7 @@ class Session:
             if self.open_tiles(spec) >= spec.max_open_windows:
                 return None
             tile = self.tiles[index] = Tile(index, until_us)
+            insort(self.order, index)
         return tile
 
     def _add_trigger(self, spec: AlignSpec, start_us: int, limit_us: int) -> bool:
@@ -241,7 +244,7 @@ class Session:
             if not (oldest and self._drop_oldest(spec, sensor.input, [tile.index])):
                 return False
         while self.size + size > spec.max_session_bytes:
-            if not (oldest and self._drop_oldest(spec, sensor.input, sorted(self.tiles))):
+            if not (oldest and self._drop_oldest(spec, sensor.input, self.order)):
                 return False
         return True
 
