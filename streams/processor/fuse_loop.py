@@ -6,7 +6,7 @@ For one batch, in this order:
 3. publish results and events, and wait until the broker has them;
 4. acknowledge the windows in the store, which says what is finished;
 5. commit that.
-A crash between any two repeats the later steps with the same ids and the same content.
+Steps 3 to 5 of a batch go on while 1 and 2 of the next are done. A crash between any two repeats the later steps with the same ids and the same content.
 """
 
 from __future__ import annotations
@@ -66,6 +66,7 @@ class FuseLoop:
         self._room.set()
         self._batch = asyncio.Lock()
         self._task: asyncio.Task[None] | None = None
+        self._publishing: asyncio.Task[None] | None = None
         self._engine: Engine
 
     def start(self, engine: Engine) -> None:
@@ -76,7 +77,10 @@ class FuseLoop:
         """Stop between two batches; what is leased and unpublished is handed out again."""
         if self._task is not None:
             async with self._batch:
-                self._task.cancel()
+                try:
+                    await self._publishing_done()
+                finally:
+                    self._task.cancel()
             (ended,) = await asyncio.gather(self._task, return_exceptions=True)
             self._task = None
             if isinstance(ended, Exception):
@@ -109,9 +113,9 @@ class FuseLoop:
         await self._room.wait()
 
     async def batch_done(self) -> None:
-        """Wait for the batch under way, so that what it leased has been published."""
+        """Wait for the batches under way, so that what they leased has been published."""
         async with self._batch:
-            return
+            await self._publishing_done()
 
     async def _run(self) -> None:
         while True:
@@ -120,12 +124,15 @@ class FuseLoop:
             await self.finish_due()
 
     async def fuse_once(self) -> bool:
-        """One batch; False when nothing was due."""
+        """Fuse one batch, and publish it while the next is leased; False when nothing was left.
+
+        A session's windows are out on lease until they are acknowledged, so that the next batch
+        has none of its sessions, and batches are published one after the other.
+        """
         async with self._batch:
             windows = await self._lease()
             if not windows:
-                self._room.set()
-                return False
+                return await self._publishing_done()
             fused = await fuse_windows(
                 windows,
                 pipeline=self._pipeline,
@@ -133,11 +140,24 @@ class FuseLoop:
                 compute=self._compute,
                 now_ms=self._clock_ms(),
             )
-            await self._publish(fused)
-            for number in sorted({window.shard for window in windows}):
-                if (shard := self._shards.get(number)) is not None:
-                    await self._shards.guarded(shard, self._finish(shard, fused))
+            await self._publishing_done()
+            self._publishing = asyncio.create_task(self._complete(fused), name="publish")
             return True
+
+    async def _publishing_done(self) -> bool:
+        """Wait for the batch that is being published; False where there is none."""
+        publishing, self._publishing = self._publishing, None
+        if publishing is None:
+            self._room.set()
+            return False
+        await publishing
+        return True
+
+    async def _complete(self, fused: Fused) -> None:
+        await self._publish(fused)
+        for number in sorted({window.shard for window in fused.windows}):
+            if (shard := self._shards.get(number)) is not None:
+                await self._shards.guarded(shard, self._finish(shard, fused))
 
     async def _lease(self) -> list[Window]:
         windows: list[Window] = []
