@@ -10,9 +10,15 @@ from typing import Any
 import msgspec
 import yaml
 
-from schemas.content_type import ACCEPTED
+from schemas.contract_messages import (
+    JSON_PAYLOADS,
+    any_of,
+    diverted_message,
+    output_message,
+    sample_message,
+    session_end_message,
+)
 from schemas.event import EVENT_TYPES, Event
-from schemas.payloads import ObjectList, Readings, TextSegment, Waveforms
 from schemas.pipeline import Pipeline
 from schemas.result import RESULT_TYPE, Result
 from schemas.sample import Modality
@@ -21,12 +27,7 @@ from schemas.settings import Settings
 #: Folder of the generated files, inside the package.
 CONTRACT_DIR = Path(__file__).parent / "contract"
 _DIALECT = "https://json-schema.org/draft/2020-12/schema"
-#: Payloads that are JSON; the others are bytes of their content type.
-_JSON_PAYLOADS: dict[Modality, tuple[Any, ...]] = {
-    Modality.TEXT: (TextSegment,),
-    Modality.OBJECTS: (ObjectList,),
-    Modality.SERIES: (Readings, Waveforms),
-}
+_FEEDS = "A sensor feeds its samples; who feeds a session says when it is over."
 
 
 def json_schemas() -> dict[str, dict[str, Any]]:
@@ -37,7 +38,7 @@ def json_schemas() -> dict[str, dict[str, Any]]:
         "pipeline": Pipeline.model_json_schema(),
         "settings": Settings.model_json_schema(),
     }
-    for modality, types in _JSON_PAYLOADS.items():
+    for modality, types in JSON_PAYLOADS.items():
         schemas[f"sample.{modality}.v1"] = _wire_schema(types, f"JSON payload of {modality}")
     return {
         f"{name}.schema.json": {"$schema": _DIALECT, **schema} for name, schema in schemas.items()
@@ -46,58 +47,29 @@ def json_schemas() -> dict[str, dict[str, Any]]:
 
 def _wire_schema(types: tuple[Any, ...], title: str) -> dict[str, Any]:
     schemas, parts = msgspec.json.schema_components(types, ref_template="#/$defs/{name}")
-    return {"title": title, **_any_of(schemas), "$defs": parts}
-
-
-def _any_of(schemas: tuple[dict[str, Any], ...]) -> dict[str, Any]:
-    return schemas[0] if len(schemas) == 1 else {"anyOf": list(schemas)}
-
-
-def sample_headers_schema(modality: Modality) -> dict[str, Any]:
-    """The Kafka headers of a sample. None is required: the pipeline file supplies the rest."""
-    text = {"type": "string"}
-    return {
-        "type": "object",
-        "properties": {
-            "ce_specversion": {"type": "string", "const": "1.0"},
-            "ce_id": text,
-            "ce_source": {"type": "string", "description": "the sensor"},
-            "ce_type": {"type": "string", "const": f"sensorium.sample.{modality}.v1"},
-            "ce_time": {
-                "type": "string",
-                "format": "date-time",
-                "description": "event time; without it, the record's timestamp",
-            },
-            "ce_sequence": {"type": "string", "description": "counter of the sensor"},
-            "ce_duration": {"type": "string", "description": "milliseconds that the sample covers"},
-            "ce_traceparent": {"type": "string", "description": "W3C trace context"},
-            "content-type": {
-                "type": "string",
-                "description": "one of " + ", ".join(sorted(ACCEPTED[modality])),
-            },
-        },
-    }
+    return {"title": title, **any_of(schemas), "$defs": parts}
 
 
 def asyncapi() -> dict[str, Any]:
     """The AsyncAPI 3 document of every topic of a pipeline."""
     schemas: dict[str, Any] = {}
-    messages = {f"{modality}Sample": _sample_message(modality, schemas) for modality in Modality}
-    messages["result"] = _output_message("Result", (Result,), [RESULT_TYPE], schemas)
-    messages["event"] = _output_message("Event", (Event,), sorted(EVENT_TYPES.values()), schemas)
-    messages["lateSample"] = _diverted_message(
+    messages = {f"{modality}Sample": sample_message(modality, schemas) for modality in Modality}
+    messages["sessionEnd"] = session_end_message()
+    inputs = list(messages)
+    messages["result"] = output_message("Result", (Result,), [RESULT_TYPE], schemas)
+    messages["event"] = output_message("Event", (Event,), sorted(EVENT_TYPES.values()), schemas)
+    messages["lateSample"] = diverted_message(
         "A sample that came after its window was closed", "late.", ("reason", "by_ms")
     )
-    messages["deadLetter"] = _diverted_message(
+    messages["deadLetter"] = diverted_message(
         "A record that could not be processed",
         "dlq.",
         ("stage", "reason", "error.class", "error.message", "attempts"),
     )
-    samples = [name for name in messages if name.endswith("Sample") and name != "lateSample"]
     outputs = {"results": "result", "events": "event", "late": "lateSample", "dlq": "deadLetter"}
-    channels = {"samples": _channel("{pipeline}.{input}", samples)}
+    channels = {"samples": _channel("{pipeline}.{input}", inputs)}
     channels |= {name: _channel(f"{{pipeline}}.{name}", [each]) for name, each in outputs.items()}
-    operations = {"feedSamples": _operation("receive", "samples", "A sensor feeds its samples.")}
+    operations = {"feedSamples": _operation("receive", "samples", _FEEDS)}
     for name in outputs:
         operations[f"publish{name.capitalize()}"] = _operation(
             "send", name, f"A worker publishes to {name}."
@@ -116,76 +88,6 @@ def asyncapi() -> dict[str, Any]:
         "operations": operations,
         "components": {"messages": messages, "schemas": schemas},
     }
-
-
-def _sample_message(modality: Modality, schemas: dict[str, Any]) -> dict[str, Any]:
-    message: dict[str, Any] = {
-        "title": f"One {modality} sample",
-        "headers": sample_headers_schema(modality),
-        "bindings": _KEY,
-    }
-    if modality in _JSON_PAYLOADS:
-        message["payload"] = _inlined(_JSON_PAYLOADS[modality], schemas)
-    else:
-        message["payload"] = {
-            "type": "string",
-            "format": "binary",
-            "description": "raw bytes of the content type",
-        }
-    return message
-
-
-def _output_message(
-    title: str, types: tuple[Any, ...], ce_types: list[str], schemas: dict[str, Any]
-) -> dict[str, Any]:
-    payload = _inlined(types, schemas)
-    text = {"type": "string"}
-    return {
-        "title": title,
-        "contentType": "application/json",
-        "headers": {
-            "type": "object",
-            "required": ["ce_specversion", "ce_id", "ce_source", "ce_type"],
-            "properties": {
-                "ce_specversion": {"type": "string", "const": "1.0"},
-                "ce_id": {"type": "string", "description": "drop repeats by it"},
-                "ce_source": text,
-                "ce_type": {"type": "string", "enum": ce_types},
-                "ce_subject": {"type": "string", "description": "the session"},
-                "ce_time": {"type": "string", "format": "date-time"},
-                "content-type": {"type": "string", "const": "application/json"},
-            },
-        },
-        "bindings": _KEY,
-        "payload": payload,
-    }
-
-
-def _diverted_message(title: str, prefix: str, names: tuple[str, ...]) -> dict[str, Any]:
-    origin = tuple(f"original.{part}" for part in ("topic", "partition", "offset", "timestamp"))
-    return {
-        "title": title,
-        "description": "Key, value and headers as they came, with these headers added.",
-        "headers": {
-            "type": "object",
-            "required": [prefix + name for name in origin + names],
-            "properties": {prefix + name: {"type": "string"} for name in origin + names},
-        },
-        "bindings": _KEY,
-        "payload": {"type": "string", "format": "binary"},
-    }
-
-
-_KEY = {"kafka": {"key": {"type": "string", "description": "the session"}}}
-
-
-def _inlined(types: tuple[Any, ...], schemas: dict[str, Any]) -> dict[str, Any]:
-    """A reference to the types; their schemas are put among the document's."""
-    payload, parts = msgspec.json.schema_components(
-        types, ref_template="#/components/schemas/{name}"
-    )
-    schemas.update(parts)
-    return _any_of(payload)
 
 
 def _channel(address: str, messages: list[str]) -> dict[str, Any]:

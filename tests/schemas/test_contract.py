@@ -9,6 +9,7 @@ import pytest
 import yaml
 
 from schemas.contract import CONTRACT_DIR, asyncapi, json_schemas, stale_files
+from schemas.envelope import session_end_headers
 from schemas.event import Event, encode_event
 from schemas.result import (
     ModelRef,
@@ -78,6 +79,24 @@ def test_the_asyncapi_file_names_every_kind_of_topic() -> None:
         "{pipeline}.late",
         "{pipeline}.dlq",
     }
+
+
+def test_the_end_of_a_session_is_sent_to_the_topics_of_inputs_alone() -> None:
+    reference = {"$ref": "#/components/messages/sessionEnd"}
+    carrying = [
+        channel["address"]
+        for channel in asyncapi()["channels"].values()
+        if reference in channel["messages"].values()
+    ]
+    assert carrying == ["{pipeline}.{input}"]
+
+
+def test_the_end_of_a_session_fits_its_headers_and_a_sample_does_not() -> None:
+    schema = asyncapi()["components"]["messages"]["sessionEnd"]["headers"]
+    end = {name: value.decode() for name, value in session_end_headers("c-1", "crm")}
+    jsonschema.validate(end, schema)
+    with pytest.raises(jsonschema.ValidationError, match="was expected"):
+        jsonschema.validate(end | {"ce_type": "sensorium.sample.audio.v1"}, schema)
 
 
 def test_every_reference_in_the_asyncapi_document_leads_somewhere() -> None:
