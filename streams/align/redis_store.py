@@ -167,26 +167,31 @@ class RedisStore:
         answer = await self._step("lease", shard, now_ms, wire.pack((limit, lease_ms)))
         rows = window_wire.unpack_rows(cast(list[bytes], answer))
         cache = self._caches.get(shard, TileCache())
-        missing = sorted(
-            {
-                (row.session, tile, elements)
-                for row in rows
-                for tile, elements in row.tiles
-                if cache.get(row.session, tile, elements) is None
-            }
-        )
-        read = await self._read(shard, missing) if missing else {}
-        windows: list[Window] = []
+        found: dict[tuple[str, int], Sequence[Run]] = {}
+        missing: dict[tuple[str, int], int] = {}
         for row in rows:
-            if row.over:
-                windows.append(window_wire.end_of_session(self._spec, shard, row))
-                continue
-            tiles = [
-                (tile, cache.get(row.session, tile, count) or read[row.session, tile])
-                for tile, count in row.tiles
-            ]
-            windows.append(assemble(self._spec, shard, window_wire.raw_window(row, tiles)))
-        return windows
+            for tile, elements in row.tiles:
+                key = (row.session, tile)
+                if key not in found and key not in missing:
+                    runs = cache.get(row.session, tile, elements)
+                    if runs is None:
+                        missing[key] = elements
+                    else:
+                        found[key] = runs
+        if missing:
+            found |= await self._read(shard, [(*key, n) for key, n in sorted(missing.items())])
+        return [
+            window_wire.end_of_session(self._spec, shard, row)
+            if row.over
+            else assemble(
+                self._spec,
+                shard,
+                window_wire.raw_window(
+                    row, [(tile, found[row.session, tile]) for tile, _ in row.tiles]
+                ),
+            )
+            for row in rows
+        ]
 
     async def _read(
         self, shard: int, tiles: Sequence[tuple[str, int, int]]
