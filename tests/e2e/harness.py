@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import socket
 import subprocess
@@ -10,25 +11,33 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Literal
 
 import aiokafka
 
+from schemas.envelope import SESSION_END_TYPE
 from schemas.pipeline import Pipeline
+from schemas.pipeline_file import load_pipeline, shipped_pipelines
 from schemas.result import Result, decode_result
 from schemas.settings import Settings, load_settings
 from streams.feed.item import FeedItem
 from streams.feed.player import play
-from streams.kafka_client import client_kwargs
+from streams.kafka_client import client_kwargs, producer_kwargs
 from streams.records import Record
 from streams.stack import Stack, embedded_stack
 from streams.topics import ensure_topics, plan_topics
 
 #: Loading torch on a busy machine takes most of it.
 _READY_TIMEOUT_S = 90.0
+_REPOSITORY = Path(__file__).resolve().parents[2]
+
+#: ``shipped``: the model that the pipeline names. ``probe``: see ``tests.e2e.probe``.
+Model = Literal["shipped", "probe"]
+_PROGRAMS = {"shipped": "workers.cli", "probe": "tests.e2e.probe"}
 
 
 def free_port() -> int:
@@ -105,13 +114,14 @@ class Site:
             "SENSORIUM_WORKER__THREADS": "1",
         }
 
-    def start_worker(self) -> WorkerProcess:
+    def start_worker(self, model: Model = "shipped") -> WorkerProcess:
         port = free_port()
         log = self.folder / f"worker-{len(self.workers)}.log"
         with log.open("wb") as out:
             process = subprocess.Popen(
-                [sys.executable, "-m", "workers.cli", "worker", "--pipeline", self.pipeline_arg],
+                [sys.executable, "-m", _PROGRAMS[model], "worker", "--pipeline", self.pipeline_arg],
                 env={**self.environ, "SENSORIUM_WORKER__WEB_PORT": str(port)},
+                cwd=_REPOSITORY,
                 stdout=out,
                 stderr=subprocess.STDOUT,
             )
@@ -122,6 +132,34 @@ class Site:
     async def feed(self, items: Iterable[FeedItem], speed: float | None = None) -> None:
         kafka = client_kwargs(self.settings.kafka)
         await play(items, kafka=kafka, pipeline=self.pipeline, speed=speed)
+
+    @asynccontextmanager
+    async def producing(self) -> AsyncIterator[aiokafka.AIOKafkaProducer]:
+        """A producer of one's own; what it was given is with the broker when the block ends."""
+        producer = aiokafka.AIOKafkaProducer(
+            **producer_kwargs(
+                self.settings.kafka, "test", linger_ms=20, max_request_bytes=16_000_000
+            ),
+            max_batch_size=1_000_000,
+        )
+        await producer.start()
+        try:
+            yield producer
+            await producer.flush()
+        finally:
+            await producer.stop()
+
+    async def end_sessions(self, sessions: Iterable[str]) -> None:
+        """Say on every input that these sessions are over."""
+        async with self.producing() as producer:
+            for session in sessions:
+                for name in self.pipeline.inputs:
+                    await producer.send(
+                        self.pipeline.topic(name),
+                        b"",
+                        session.encode(),
+                        headers=[("ce_type", SESSION_END_TYPE.encode())],
+                    )
 
     async def collect(
         self,
@@ -168,23 +206,41 @@ class Site:
         return records
 
     async def results(self, windows: int, *, timeout_s: float = 90.0) -> list[Result]:
-        """Every published result, repeats included, once so many distinct ones are there."""
+        """Every published result, repeats included, once so many distinct final ones are there."""
+        results: list[Result] = []
+        final: set[str] = set()
 
         def enough(records: list[Record]) -> bool:
-            return len({dict(each.headers)["ce_id"] for each in records}) >= windows
+            fresh = [decode_result(each.value or b"") for each in records[len(results) :]]
+            results.extend(fresh)
+            final.update(one.id for one in fresh if one.final)
+            return len(final) >= windows
 
-        records = await self.collect("results", enough, timeout_s=timeout_s)
-        return [decode_result(each.value or b"") for each in records]
+        await self.collect("results", enough, timeout_s=timeout_s)
+        return results
 
     def logs(self) -> str:
         return "\n".join(worker.log.read_text()[-2000:] for worker in self.workers)
 
 
+def _write(pipeline: Pipeline, folder: Path) -> str:
+    """The path of a file that a worker reads as this pipeline (YAML reads JSON)."""
+    path = folder / f"{pipeline.pipeline}.yaml"
+    path.write_text(pipeline.model_dump_json(), encoding="utf-8")
+    return str(path)
+
+
 @contextmanager
-def site(pipeline: Pipeline, folder: Path, pipeline_arg: str | None = None) -> Iterator[Site]:
-    """Start servers, make the topics, and end every worker afterwards."""
-    folder.mkdir(exist_ok=True)
-    with embedded_stack() as stack:
+def site(pipeline: Pipeline, folder: Path, stack: Stack | None = None) -> Iterator[Site]:
+    """Start servers, or use a stack's, make the topics, and end every worker afterwards.
+
+    A pipeline that is not shipped is written to a file for the workers.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    name = pipeline.pipeline
+    if name not in shipped_pipelines() or pipeline != load_pipeline(name):
+        name = _write(pipeline, folder)
+    with contextlib.nullcontext(stack) if stack else embedded_stack() as stack:
         settings = load_settings(
             environ={
                 "SENSORIUM_KAFKA__BOOTSTRAP": stack.kafka_bootstrap,
@@ -192,7 +248,7 @@ def site(pipeline: Pipeline, folder: Path, pipeline_arg: str | None = None) -> I
             }
         )
         ensure_topics(settings.kafka, plan_topics(pipeline))
-        here = Site(stack, pipeline, settings, folder, pipeline_arg or pipeline.pipeline)
+        here = Site(stack, pipeline, settings, folder, name)
         try:
             yield here
         finally:
