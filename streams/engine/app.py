@@ -67,6 +67,9 @@ class FaustEngine(BaseEngine):
         except AssertionError:  # aiokafka's answer for a partition that is being taken away
             return None
 
+    def _highwater_ms(self, tp: TopicPartition) -> int | None:
+        return self._consumer.thread.highwater_ms(tp)
+
     @property
     def _running_app(self) -> faust.App:
         if self._app is None:

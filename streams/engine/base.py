@@ -118,6 +118,10 @@ class BaseEngine(ABC):
         """See the port."""
         return None if self._ledger.generation(tp) is None else self._highwater(tp)
 
+    def end_known_ms(self, tp: TopicPartition) -> int | None:
+        """See the port."""
+        return None if self._ledger.generation(tp) is None else self._highwater_ms(tp)
+
     def hold_back(self, tps: Collection[TopicPartition]) -> None:
         """See the port."""
         self._held_back = frozenset(tps)
@@ -190,3 +194,7 @@ class BaseEngine(ABC):
     @abstractmethod
     def _highwater(self, tp: TopicPartition) -> int | None:
         """High watermark of the newest fetch response for an assigned partition."""
+
+    @abstractmethod
+    def _highwater_ms(self, tp: TopicPartition) -> int | None:
+        """Wall time of that response, epoch milliseconds."""

@@ -27,7 +27,7 @@ from streams.engine.chunks import Batch, Fetched
 from streams.engine.fetch import fetched_batches
 from streams.engine.scheduler import ChunkScheduler
 from streams.engine.settings import ChunkLimits
-from streams.engine.wire import commit_exactly, hold_back, seek_to_committed
+from streams.engine.wire import commit_exactly, highwater_ms, hold_back, seek_to_committed
 from streams.records import Chunk, TopicPartition
 
 #: Class and private name (or public one with a meaning we rely on) that this module uses.
@@ -130,6 +130,10 @@ class StampingThread(driver.AIOKafkaConsumerThread):
     async def hold_back(self, tps: Collection[TopicPartition]) -> None:
         """``wire.hold_back`` in the consumer's loop."""
         await self.call_thread(hold_back, self._ensure_consumer(), tps)
+
+    def highwater_ms(self, tp: TopicPartition) -> int | None:
+        """``wire.highwater_ms``; like Faust's ``highwater`` a mere look, from any thread."""
+        return highwater_ms(self._ensure_consumer(), tp)
 
 
 class OrderedConsumer(driver.Consumer):

@@ -14,7 +14,7 @@ from streams.engine.base import BaseEngine
 from streams.engine.chunks import Batch, Fetched, take_turns
 from streams.engine.port import Processor
 from streams.engine.settings import BUFFERED_CHUNKS, PARTITION_FETCH_BYTES, EngineSettings
-from streams.engine.wire import commit_exactly, hold_back, seek_to_committed
+from streams.engine.wire import commit_exactly, highwater_ms, hold_back, seek_to_committed
 from streams.kafka_client import consumer_kwargs
 from streams.records import Chunk, TopicPartition
 
@@ -79,6 +79,9 @@ class AiokafkaEngine(BaseEngine):
             return cast("int | None", cast(AIOKafkaConsumer, self._consumer).highwater(WireTp(*tp)))
         except AssertionError:  # aiokafka's answer for a partition that is being taken away
             return None
+
+    def _highwater_ms(self, tp: TopicPartition) -> int | None:
+        return highwater_ms(cast(AIOKafkaConsumer, self._consumer), tp)
 
     async def _fetch(self) -> None:
         consumer = cast(AIOKafkaConsumer, self._consumer)

@@ -41,6 +41,13 @@ class Engine(Protocol):
     def end_offset(self, tp: TopicPartition) -> int | None:
         """High watermark seen in the newest fetch response; ``None`` before the first."""
 
+    def end_known_ms(self, tp: TopicPartition) -> int | None:
+        """Wall time of that response, epoch milliseconds; ``None`` before the first.
+
+        It stands still while the partition is held back or the broker does not answer: what came
+        since is not known. Ask for it before ``end_offset``, which may move on in between.
+        """
+
     def hold_back(self, tps: Collection[TopicPartition]) -> None:
         """Read these partitions, and no others, no further until told otherwise. What is fetched
         already is still delivered; partitions that are not ours are ignored.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Collection, Mapping
+from typing import cast
 
 from aiokafka import AIOKafkaConsumer
 from aiokafka import TopicPartition as WireTp
@@ -67,3 +68,11 @@ async def hold_back(consumer: AIOKafkaConsumer, tps: Collection[TopicPartition])
     paused = consumer.paused() if assigned else set()
     consumer.pause(*(held & assigned) - paused)
     consumer.resume(*(paused - held))
+
+
+def highwater_ms(consumer: AIOKafkaConsumer, tp: TopicPartition) -> int | None:
+    """Wall time of the fetch response that told a partition's high watermark last, epoch ms."""
+    try:
+        return cast("int | None", consumer.last_poll_timestamp(WireTp(*tp)))
+    except AssertionError:  # aiokafka's answer for a partition that is being taken away
+        return None

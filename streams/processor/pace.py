@@ -34,13 +34,16 @@ class Pace:
         one.moved_ms = now_ms
         if entries:
             one.newest_us = max(one.newest_us, max([entry.start_us for entry in entries]))
-        self.note_ends(shard, now_ms)
+        self.note_ends(shard)
 
-    def note_ends(self, shard: Shard, now_ms: int) -> None:
-        """See how far each input's partition reaches by now."""
+    def note_ends(self, shard: Shard) -> None:
+        """See how far each input's partition reaches, and since when that is known."""
         for name, one in shard.progress.items():
             tp = TopicPartition(self._pipeline.topic(name), shard.number)
-            one.note(shard.applied.get(name, 0), self._engine.end_offset(tp), now_ms)
+            known_ms = self._engine.end_known_ms(tp)
+            end = self._engine.end_offset(tp)
+            if known_ms is not None and end is not None:
+                one.note(shard.applied.get(name, 0), end, known_ms)
 
     def hold_back(self, shards: Iterable[Shard], now_ms: int) -> None:
         """Stop reading what is too far ahead, and go on with what no longer is."""

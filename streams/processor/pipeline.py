@@ -193,7 +193,7 @@ class PipelineProcessor:
         async with shard.lock:
             if not shard.usable:
                 return
-            self._pace.note_ends(shard, now_ms)
+            self._pace.note_ends(shard)
             ticked = await self._store.tick(shard.number, shard.read_through_ms(), now_ms)
             self._note(shard, ticked)
         await self.shards.commit(shard)

@@ -28,17 +28,15 @@ class InputProgress:
     #: (wall time, end of the partition as it was known then), both ascending.
     ends: deque[tuple[int, int]] = field(default_factory=lambda: deque(maxlen=_MAX_ENDS))
 
-    def note(self, applied: int, end: int | None, now_ms: int) -> None:
-        """The partition is known to end at ``end`` now, and is applied up to ``applied``."""
-        if end is None:
-            return
+    def note(self, applied: int, end: int, known_ms: int) -> None:
+        """The partition ended at ``end`` at ``known_ms``, and is applied up to ``applied``."""
         self.is_read = applied >= end
         if self.is_read:
             self.ends.clear()
-            self.read_through_ms = now_ms
+            self.read_through_ms = known_ms
             return
         if len(self.ends) < _MAX_ENDS and (not self.ends or self.ends[-1][1] < end):
-            self.ends.append((now_ms, end))
+            self.ends.append((known_ms, end))
         while self.ends and self.ends[0][1] <= applied:
             self.read_through_ms = self.ends.popleft()[0]
 

@@ -102,6 +102,19 @@ def test_faust_runs_without_its_cython_twins() -> None:
     assert ConductorHandler is None
 
 
-@pytest.mark.parametrize("name", ["seek", "committed", "assignment", "commit", "highwater"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "seek",
+        "committed",
+        "assignment",
+        "commit",
+        "highwater",
+        "last_poll_timestamp",
+        "pause",
+        "paused",
+        "resume",
+    ],
+)
 def test_the_aiokafka_consumer_has_the_public_method(name: str) -> None:
     assert callable(getattr(AIOKafkaConsumer, name))

@@ -6,9 +6,9 @@ import pytest
 
 from schemas.inputs import InputSpec
 from schemas.pipeline import ModelSpec, Pipeline
-from schemas.windows import WindowSpec
 from schemas.sample import Modality
 from schemas.settings import KafkaSettings
+from schemas.windows import WindowSpec
 from streams.engine.settings import MAX_REQUEST_BYTES
 from streams.errors import TopicError
 from streams.topics import TopicPlan, check_partitions, ensure_topics, plan_topics

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Collection, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Iterable, Mapping, Sequence
 from itertools import pairwise
 
 import msgspec
@@ -62,7 +62,7 @@ class FakeCompute:
 class FakeEngine:
     """Topics as lists, read in chunks; commits and generations as a broker keeps them."""
 
-    def __init__(self, pipeline: Pipeline) -> None:
+    def __init__(self, pipeline: Pipeline, clock_ms: Callable[[], int]) -> None:
         self.pipeline = pipeline
         self.log: dict[TopicPartition, list[Record]] = {
             TopicPartition(pipeline.topic(name), number): []
@@ -75,6 +75,12 @@ class FakeEngine:
         self.published: list[OutRecord] = []
         self.refuse_publishing = False
         self.held: frozenset[TopicPartition] = frozenset()
+        #: What was to be held back, call by call.
+        self.holds: list[frozenset[TopicPartition]] = []
+        #: Of what is held back: its end and the time, as they were known before.
+        self.known_ends: dict[TopicPartition, tuple[int, int]] = {}
+        #: When the broker answered last.
+        self.clock_ms = clock_ms
 
     # -- what the processor may ask for ---------------------------------------------------------
 
@@ -88,13 +94,19 @@ class FakeEngine:
             self.committed[tp] = max(self.committed[tp], offset)
 
     def hold_back(self, tps: Collection[TopicPartition]) -> None:
+        for tp in set(tps) - self.held:
+            self.known_ends[tp] = len(self.log[tp]), self.clock_ms()
         self.held = frozenset(tps)
+        self.holds.append(self.held)
 
     def generation(self, tp: TopicPartition) -> int | None:
         return self.generations.get(tp)
 
     def end_offset(self, tp: TopicPartition) -> int | None:
-        return len(self.log[tp])
+        return self.known_ends.get(tp, (0, 0))[0] if tp in self.held else len(self.log[tp])
+
+    def end_known_ms(self, tp: TopicPartition) -> int | None:
+        return self.known_ends.get(tp, (0, 0))[1] if tp in self.held else self.clock_ms()
 
     async def rewind(self, partition: int) -> dict[TopicPartition, int]:
         back = {tp: at for tp, at in self.committed.items() if tp.partition == partition}
@@ -129,13 +141,18 @@ class FakeEngine:
         return offset
 
     async def deliver(self, processor: Processor, *, chunk_records: int = 3) -> None:
-        """Hand over everything not read yet, turn by turn over the inputs."""
-        while any(self.position[tp] < len(log) for tp, log in self.log.items()):
+        """Hand over everything not read yet and not held back, turn by turn over the inputs."""
+        while any(self._unread(tp) for tp in self.log):
             for tp, log in self.log.items():
+                if not self._unread(tp):
+                    continue
                 records = log[self.position[tp] : self.position[tp] + chunk_records]
                 if records:
                     self.position[tp] += len(records)
                     await processor.on_chunk(Chunk(tp, self.generations[tp], records))
+
+    def _unread(self, tp: TopicPartition) -> bool:
+        return tp not in self.held and self.position[tp] < len(self.log[tp])
 
     async def assign(self, processor: Processor) -> None:
         """Give the processor every partition, read from what is committed."""

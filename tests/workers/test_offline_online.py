@@ -144,7 +144,7 @@ async def test_a_recording_gives_the_windows_of_its_backlog(
     kind: str, chunk_records: int, tmp_path: Path
 ) -> None:
     pipeline = PIPELINES[kind]
-    engine, compute = FakeEngine(pipeline), WatchedCompute()
+    engine, compute = FakeEngine(pipeline, lambda: now_ms), WatchedCompute()
     await play(
         ITEMS, kafka={}, pipeline=pipeline, speed=None, open_producer=lambda **_: Tape(engine.log)
     )
