@@ -16,7 +16,7 @@ from streams.align.redis_store import RedisStore
 from streams.align.spec import from_pipeline
 from streams.engine.app import FaustEngine
 from streams.engine.base import CONNECT_TIMEOUT_S, BaseEngine
-from streams.engine.gc_tuning import tune_gc
+from streams.engine.memory import share_heap, tune_gc
 from streams.engine.settings import ChunkLimits, EngineSettings
 from streams.engine.worker import serve
 from streams.health import serve_health
@@ -128,4 +128,5 @@ async def serve_worker(
 
 def run_worker(pipeline: Pipeline, settings: Settings) -> int:
     """``serve_worker`` in a loop of its own."""
+    share_heap()
     return asyncio.run(serve_worker(pipeline, settings))

@@ -16,8 +16,8 @@ from streams.align.redis_store import RedisStore
 from streams.align.spec import from_pipeline
 from streams.engine.app import FaustEngine
 from streams.engine.base import BaseEngine
-from streams.engine.gc_tuning import tune_gc
 from streams.engine.loop import AiokafkaEngine
+from streams.engine.memory import share_heap, tune_gc
 from streams.engine.worker import serve
 from streams.metrics import Metrics
 from streams.processor.fuse_loop import FuseLimits
@@ -82,6 +82,7 @@ class MeasuredWorker:
     def __init__(
         self, pipeline: Pipeline, settings: Settings, order: Order, ready: Callable[[], None]
     ) -> None:
+        share_heap()
         self._pipeline = pipeline
         self._settings = settings
         self._order = order
