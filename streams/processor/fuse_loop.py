@@ -6,7 +6,8 @@ For one batch, in this order:
 3. publish results and events, and wait until the broker has them;
 4. acknowledge the windows in the store, which says what is finished;
 5. commit that.
-Steps 3 to 5 of a batch go on while 1 and 2 of the next are done. A crash between any two repeats the later steps with the same ids and the same content.
+Steps 3 to 5 of a batch go on while 1 and 2 of the next are done. A crash between any two repeats
+the later steps with the same ids and the same content.
 """
 
 from __future__ import annotations
