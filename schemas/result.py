@@ -113,7 +113,7 @@ class Result(msgspec.Struct, frozen=True):
     """The fused inference for one window of one session.
 
     Revisions of a window are numbered from 0 on, not always without a gap; the final one is the
-    last. ``cause``: the watermark (or a flush) that closed the window, ``early``, a first look
+    last. How many come before it depends on the pace of reading; its id and the rest of it do not. ``cause``: the watermark (or a flush) that closed the window, ``early``, a first look
     before that, or ``late``, samples that came while lateness is allowed.
     """
 
@@ -136,13 +136,16 @@ _encoder = msgspec.json.Encoder()
 _decoder = msgspec.json.Decoder(Result)
 
 
-def result_id(pipeline: str, session: str, window_start_us: int, revision: int) -> str:
-    """The id of a result: a function of its window and revision, of nothing else.
+def result_id(pipeline: str, session: str, window_start_us: int, number: int) -> str:
+    """The id of a result: a function of its window and number, of nothing else.
+
+    ``number`` is 0 for the final result, and revision + 1 for one before it: how many there are
+    before it depends on the pace of reading, and the final one's id must not.
 
     >>> result_id("call", "c-1", 0, 0) == result_id("call", "c-1", 0, 0)
     True
     """
-    return derived_id(f"result\x1f{pipeline}\x1f{session}\x1f{window_start_us}\x1f{revision}")
+    return derived_id(f"result\x1f{pipeline}\x1f{session}\x1f{window_start_us}\x1f{number}")
 
 
 def derived_id(name: str) -> str:

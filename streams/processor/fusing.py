@@ -94,10 +94,11 @@ def _result(
     fuse_ms: float,
 ) -> Result:
     sensors, quality = sensor_uses(window, spec)
+    number = 0 if window.final else window.revision + 1
     completed_at_ms = window.completed_at_ms
     watermark_us = window.watermark_us
     return Result(
-        id=result_id(pipeline.pipeline, window.session, window.start_us, window.revision),
+        id=result_id(pipeline.pipeline, window.session, window.start_us, number),
         pipeline=pipeline.pipeline,
         session=window.session,
         window=WindowSpan(us_to_iso(window.start_us), us_to_iso(window.end_us)),

@@ -65,11 +65,16 @@ def too_far_ahead(
 def all_but_slowest(inputs: Mapping[str, InputProgress], now_ms: int) -> Collection[str]:
     """Inputs whose readers are to be held back when the shard is full: all but the one that its
     windows wait for.
+
+    None where nobody is waited for: its windows close by what comes next, or by silence, and of a
+    reader that is held back not even silence is known.
     """
     unread = [
         name
         for name, one in inputs.items()
         if not one.is_read and now_ms - one.moved_ms < PATIENCE_MS
     ]
-    slowest = min(unread, key=lambda name: inputs[name].newest_us, default=None)
+    if not unread:
+        return ()
+    slowest = min(unread, key=lambda name: inputs[name].newest_us)
     return [name for name in inputs if name != slowest]

@@ -21,7 +21,8 @@ RULES = {rule["alert"]: rule for group in ALERTS["groups"] for rule in group["ru
 PANELS = {panel["title"]: panel for panel in DASHBOARD["panels"] if panel["type"] != "row"}
 
 #: Labels of our metrics, and those that Prometheus adds.
-LABELS = {"pipeline", "modality", "outcome", "final", "action", "stage", "reason", "cause"} | {"le", "job"}
+LABELS = {"pipeline", "modality", "outcome", "final", "cause", "action", "stage", "reason"}
+LABELS |= {"le", "job"}
 
 #: What Grafana puts in place of its variables, by example.
 VARIABLES = {"$__rate_interval": "1m", "$__range": "30m", "$pipeline": "call|vehicle"}

@@ -9,8 +9,8 @@ import torch
 
 from schemas.inputs import InputSpec
 from schemas.pipeline import ModelSpec, Pipeline
-from schemas.windows import WindowSpec
 from schemas.sample import Modality
+from schemas.windows import WindowSpec
 from workers.codecs.forms import INPUT_FORMS
 from workers.fusion.network import Network
 from workers.model_file import ARCHITECTURE, Manifest, Training, save_model
