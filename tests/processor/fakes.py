@@ -143,13 +143,15 @@ class FakeEngine:
     async def deliver(self, processor: Processor, *, chunk_records: int = 3) -> None:
         """Hand over everything not read yet and not held back, turn by turn over the inputs."""
         while any(self._unread(tp) for tp in self.log):
-            for tp, log in self.log.items():
-                if not self._unread(tp):
-                    continue
+            await self.turn(processor, chunk_records)
+
+    async def turn(self, processor: Processor, chunk_records: int) -> None:
+        """Hand over one chunk of each partition."""
+        for tp, log in self.log.items():
+            if self._unread(tp):
                 records = log[self.position[tp] : self.position[tp] + chunk_records]
-                if records:
-                    self.position[tp] += len(records)
-                    await processor.on_chunk(Chunk(tp, self.generations[tp], records))
+                self.position[tp] += len(records)
+                await processor.on_chunk(Chunk(tp, self.generations[tp], records))
 
     def _unread(self, tp: TopicPartition) -> bool:
         return tp not in self.held and self.position[tp] < len(self.log[tp])
