@@ -113,8 +113,9 @@ class Result(msgspec.Struct, frozen=True):
     """The fused inference for one window of one session.
 
     Revisions of a window are numbered from 0 on, not always without a gap; the final one is the
-    last. How many come before it depends on the pace of reading; its id and the rest of it do not. ``cause``: the watermark (or a flush) that closed the window, ``early``, a first look
-    before that, or ``late``, samples that came while lateness is allowed.
+    last. How many come before it depends on the pace of reading; its id and the rest of it do not.
+    ``cause``: the watermark (or a flush) that closed the window, ``early``, a first look before
+    that, or ``late``, samples that came while lateness is allowed.
     """
 
     id: str
