@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
-import socket
 import subprocess
 import sys
 import time
@@ -29,6 +28,7 @@ from streams.feed.player import play
 from streams.kafka_client import client_kwargs, producer_kwargs
 from streams.records import Record
 from streams.stack import Stack, embedded_stack
+from streams.stack.component import free_port
 from streams.topics import ensure_topics, plan_topics
 
 #: Loading torch on a busy machine takes most of it.
@@ -38,13 +38,6 @@ _REPOSITORY = Path(__file__).resolve().parents[2]
 #: ``shipped``: the model that the pipeline names. ``probe``: see ``tests.e2e.probe``.
 Model = Literal["shipped", "probe"]
 _PROGRAMS = {"shipped": "workers.cli", "probe": "tests.e2e.probe"}
-
-
-def free_port() -> int:
-    """A port that nobody listens on at this moment."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @dataclass

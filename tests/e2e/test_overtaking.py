@@ -12,7 +12,7 @@ import pytest
 
 from tests.e2e.harness import Site, WorkerProcess, site
 from tests.e2e.probe import SLOW
-from tests.e2e.test_matchers_e2e import SESSION, a_pipeline, an_input, by_start_ms, frames, sample
+from tests.e2e.small import SESSION, a_pipeline, an_input, by_start_ms, frames, sample
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(120)]
 
