@@ -194,7 +194,8 @@ async def _encode(
                 append(entry(sample, None))
         else:
             append(entry(sample, feature, part))
-    good = sum([not isinstance(feature, BadSample) for feature in features])
+    # A sample that was cut counts once, and one of which any part is bad as invalid.
+    good = len({sample.offset for sample in samples} - bad.keys())
     metrics.samples(timed.spec.modality, "encoded", good)
     if bad:
         out.entries.sort(key=_by_offset)

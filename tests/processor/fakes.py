@@ -7,7 +7,8 @@ from itertools import pairwise
 
 import msgspec
 
-from schemas.envelope import encode_headers
+from schemas.envelope import encode_headers, session_end_headers
+from schemas.event import Event, decode_event
 from schemas.pipeline import Pipeline
 from schemas.result import ModelRef, Result, decode_result
 from schemas.sample import Sample
@@ -125,8 +126,9 @@ class FakeEngine:
         *,
         session: bytes | None = b"s",
         sensor: str | None = None,
+        arrival_ms: int | None = None,
     ) -> int:
-        """Append one sample; returns its offset."""
+        """Append one sample; returns its offset. ``arrival_ms``: the record's own timestamp."""
         spec = self.pipeline.inputs[name]
         tp = TopicPartition(self.pipeline.topic(name), 0)
         offset = len(self.log[tp])
@@ -137,8 +139,16 @@ class FakeEngine:
             start_us=at_ms * 1000,
             content_type=spec.default_content_type,
         )
-        self.log[tp].append(Record(tp.topic, 0, offset, at_ms, session, payload, headers))
+        arrived_ms = at_ms if arrival_ms is None else arrival_ms
+        self.log[tp].append(Record(tp.topic, 0, offset, arrived_ms, session, payload, headers))
         return offset
+
+    def end_session(self, name: str, session: str = "s") -> None:
+        """Append the marker that a session is over on an input."""
+        tp = TopicPartition(self.pipeline.topic(name), 0)
+        headers = session_end_headers(session, "test")
+        offset = len(self.log[tp])
+        self.log[tp].append(Record(tp.topic, 0, offset, 0, session.encode(), b"", headers))
 
     async def deliver(self, processor: Processor, *, chunk_records: int = 3) -> None:
         """Hand over everything not read yet and not held back, turn by turn over the inputs."""
@@ -164,6 +174,9 @@ class FakeEngine:
     def on(self, topic: str) -> list[OutRecord]:
         """What was published to an output topic."""
         return [record for record in self.published if record.topic == self.pipeline.topic(topic)]
+
+    def events(self) -> list[Event]:
+        return [decode_event(record.value or b"") for record in self.on("events")]
 
     def results(self) -> list[Result]:
         return [decode_result(record.value or b"") for record in self.on("results")]

@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from typing import Any
 
+import pytest
+
 from schemas.envelope import SESSION_END_TYPE, encode_headers
 from schemas.envelope_reader import EnvelopeReader
 from schemas.pipeline import Pipeline
-from schemas.sample import Modality
+from schemas.sample import Modality, Sample
 from streams.align.spec import from_pipeline
 from streams.align.types import Entry
+from streams.compute import BadSample
 from streams.metrics import Metrics
 from streams.processor.intake import Intake, take_in
 from streams.records import Chunk, Record, TopicPartition
@@ -182,3 +185,88 @@ async def test_samples_with_headers_are_placed_by_them() -> None:
     )
     taken = await Desk().take(record(7, headers=headers))
     assert taken.entries == [Entry("s", "mic.left", 7, 70_001, 90_001, bytes(320))]
+
+
+# -- samples that are cut ------------------------------------------------------------------------
+
+OVERLAP = {"kind": "overlap"}
+
+
+class UncuttableCompute(FakeCompute):
+    """Finds the times of one payload out, and cannot cut another."""
+
+    def interval_us(self, sample: Sample) -> tuple[int, int] | BadSample:
+        if sample.payload == b"no interval":
+            return BadSample("unreadable", "CodecError", "expected frames, got none")
+        return super().interval_us(sample)
+
+    def cut(self, sample: Sample, bounds_us: Sequence[int]) -> Sequence[Sample] | BadSample:
+        if sample.payload == b"no cut":
+            return BadSample("uncuttable", "CodecError", "expected frames, got noise")
+        return super().cut(sample, bounds_us)
+
+
+def spanning(start_us: int, end_us: int) -> list[tuple[str, bytes]]:
+    return encode_headers(
+        id="v-1",
+        sensor="mic",
+        modality=Modality.AUDIO,
+        start_us=start_us,
+        end_us=end_us,
+        content_type="audio/pcm;rate=8000",
+    )
+
+
+async def test_a_sample_over_three_windows_becomes_three_parts_of_one_offset() -> None:
+    desk = Desk(matcher=OVERLAP)
+    taken = await desk.take(record(7, headers=spanning(900_000, 2_100_000)))
+    assert [(e.offset, e.part, e.start_us, e.end_us) for e in taken.entries] == [
+        (7, 0, 900_000, 1_000_000),
+        (7, 1, 1_000_000, 2_000_000),
+        (7, 2, 2_000_000, 2_100_000),
+    ]
+
+
+async def test_a_sample_that_ends_at_a_bound_is_not_cut_there() -> None:
+    desk = Desk(matcher=OVERLAP)
+    taken = await desk.take(record(7, headers=spanning(0, 1_000_000)))
+    assert [(e.part, e.start_us, e.end_us) for e in taken.entries] == [(0, 0, 1_000_000)]
+
+
+async def test_a_sample_that_was_cut_counts_once() -> None:
+    desk = Desk(matcher=OVERLAP)
+    await desk.take(record(7, headers=spanning(900_000, 2_100_000)), record(8))
+    assert desk.count("samples", modality="audio", outcome="encoded") == 2
+
+
+async def test_a_sample_whose_parts_are_all_bad_is_one_invalid_entry_and_one_dead_letter() -> None:
+    desk = Desk(matcher=OVERLAP)
+    taken = await desk.take(record(7, b"bad", headers=spanning(900_000, 2_100_000)), record(8))
+    assert [(e.offset, e.feature is None) for e in taken.entries] == [(7, True), (8, False)]
+    assert len(taken.dead_letters) == 1
+    assert desk.count("samples", modality="audio", outcome="invalid") == 1
+    assert desk.count("samples", modality="audio", outcome="encoded") == 1
+
+
+@pytest.mark.parametrize(
+    ("payload", "reason"), [(b"no interval", "unreadable"), (b"no cut", "uncuttable")]
+)
+async def test_a_sample_that_cannot_be_cut_is_one_invalid_entry_and_one_dead_letter(
+    payload: bytes, reason: str
+) -> None:
+    desk = Desk(matcher=OVERLAP)
+    desk.compute = UncuttableCompute()
+    long = spanning(900_000, 2_100_000)
+    taken = await desk.take(record(6), record(7, payload, headers=long), record(8))
+    assert [(e.offset, e.start_us, e.feature is None) for e in taken.entries] == [
+        (6, 60_000, False),
+        (7, 900_000, True),
+        (8, 80_000, False),
+    ]
+    assert [header(letter, "dlq.reason") for letter in taken.dead_letters] == [reason]
+
+
+async def test_a_known_sample_is_passed_on_whole_and_is_not_cut() -> None:
+    desk = Desk(matcher=OVERLAP)
+    taken = await desk.take(record(7, headers=spanning(900_000, 2_100_000)), known_below=8)
+    assert [(e.part, e.end_us, e.feature) for e in taken.entries] == [(0, 2_100_000, b"")]
