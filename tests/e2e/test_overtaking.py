@@ -50,7 +50,6 @@ async def frames_of_each_second(here: Site, windows: int) -> list[bool]:
 
 
 @pytest.mark.slow
-@pytest.mark.xfail(strict=False, reason="the known end of a held back partition is an old one")
 async def test_an_input_that_is_held_back_is_not_taken_for_read(tmp_path: Path) -> None:
     """The camera is read and far ahead of the words, hence held back while a slow chunk of words
     is encoded. New frames come meanwhile; the words must not overtake them.

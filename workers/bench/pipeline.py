@@ -51,5 +51,5 @@ def bench_pipeline(
 def write_pipeline(pipeline: Pipeline, folder: Path) -> Path:
     """Write the pipeline file for the processes that run it (YAML reads JSON)."""
     path = folder / f"{pipeline.pipeline}.yaml"
-    path.write_text(pipeline.model_dump_json(exclude_defaults=True), encoding="utf-8")
+    path.write_text(pipeline.model_dump_json(exclude_unset=True), encoding="utf-8")
     return path
