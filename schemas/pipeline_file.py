@@ -10,7 +10,7 @@ import yaml
 from pydantic import ValidationError
 
 from schemas.errors import PipelineFileError
-from schemas.inputs import Hold, InputSpec, Nearest, SensorClock
+from schemas.inputs import Collect, Hold, InputSpec, Nearest, Overlap, SensorClock
 from schemas.pipeline import ClockSpec, EventSpec, ModelSpec, Pipeline
 from schemas.validation import Problem, explain
 from schemas.windows import Limits, ResultSpec, WindowSpec
@@ -23,7 +23,10 @@ _KNOWN_KEYS: dict[str, list[str]] = {
     "model": sorted(ModelSpec.model_fields),
     "limits": sorted(Limits.model_fields),
 }
-_MATCHER_KEYS = sorted({*Nearest.model_fields, *Hold.model_fields})
+_MATCHER_KEYS = {
+    kind.model_fields["kind"].default: sorted(kind.model_fields)
+    for kind in (Collect, Overlap, Nearest, Hold)
+}
 
 
 def shipped_pipelines() -> dict[str, Path]:
@@ -89,7 +92,11 @@ def _known_keys(tree: dict[str, object]) -> dict[str, list[str]]:
     inputs, events = tree.get("inputs"), tree.get("events")
     if isinstance(inputs, dict):
         known |= {f"inputs.{name}": sorted(InputSpec.model_fields) for name in inputs}
-        known |= {f"inputs.{name}.matcher": _MATCHER_KEYS for name in inputs}
+        known |= {
+            f"inputs.{name}.matcher.{kind}": keys
+            for name in inputs
+            for kind, keys in _MATCHER_KEYS.items()
+        }
         known |= {f"inputs.{name}.clock": sorted(SensorClock.model_fields) for name in inputs}
     if isinstance(events, list):
         known |= {f"events.{k}": sorted(EventSpec.model_fields) for k in range(len(events))}
