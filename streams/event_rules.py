@@ -18,18 +18,21 @@ import msgspec
 
 from schemas.event import Action, Event, change_id, event_id
 from schemas.pipeline import EventSpec
-from schemas.result import Result, result_id
+from schemas.result import Result
 from schemas.units import iso_to_us, to_us, us_to_iso
 
 
 class Track(msgspec.Struct, frozen=True, array_like=True):
-    """One event of a session that is a candidate or open. ``published`` is 0.0 for a candidate."""
+    """One event of a session that is a candidate or open. ``published`` is 0.0 for a candidate.
+    ``result_id``: the final result of its newest window.
+    """
 
     since_us: int
     until_us: int
     windows: int
     peak: float
     published: float
+    result_id: str
 
     @property
     def is_open(self) -> bool:
@@ -80,15 +83,13 @@ def step(specs: Sequence[EventSpec], state: State, result: Result) -> tuple[Stat
 def close_all(
     specs: Sequence[EventSpec], state: State, pipeline: str, session: str, newest_us: int
 ) -> list[Event]:
-    """What ends with its session: every open event is closed, at its newest probability.
-
-    ``newest_us``: start of the session's newest window, whose final result is the last.
+    """What ends with its session: every open event is closed, at the probability that it was
+    published with last. ``newest_us``: start of the session's newest window.
     """
     changes: list[Event] = []
     for spec in specs:
         track = state.get(spec.name)
         if track is not None and track.is_open:
-            result = result_id(pipeline, session, newest_us, 0)
             stable = event_id(pipeline, session, spec.name, track.since_us)
             changes.append(
                 Event(
@@ -105,7 +106,7 @@ def close_all(
                     since=us_to_iso(track.since_us),
                     until=us_to_iso(track.until_us),
                     windows=track.windows,
-                    result_id=result,
+                    result_id=track.result_id,
                 )
             )
     return changes
@@ -119,12 +120,13 @@ def _advance(
         return None, "closed" if track and track.is_open else None
     until_us = iso_to_us(result.window.end)
     if track is None:
-        track = Track(iso_to_us(result.window.start), until_us, 0, 0.0, 0.0)
+        track = Track(iso_to_us(result.window.start), until_us, 0, 0.0, 0.0, result.id)
     track = msgspec.structs.replace(
         track,
         until_us=until_us,
         windows=track.windows + 1,
         peak=max(track.peak, probability),
+        result_id=result.id,
     )
     if not track.is_open:
         if until_us - track.since_us < to_us(spec.min_duration):

@@ -67,6 +67,15 @@ def explain(error: BaseException, item: FeedItem, topic: str) -> StreamError:
     )
 
 
+def explain_end(error: BaseException, session: str, topic: str) -> PublishError:
+    """A producer's error about the end of a session as one of ours."""
+    return PublishError(
+        f"end of session {session!r} on topic {topic!r}: expected the broker's acknowledgement, "
+        f"got {type(error).__name__}; its samples are delivered, and its last windows close once "
+        "its sensors have been silent for idle_after"
+    )
+
+
 class Deliveries:
     """Samples in flight, at most ``max_records`` and about ``max_bytes`` of payload."""
 

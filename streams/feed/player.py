@@ -15,7 +15,7 @@ from schemas.envelope import encode_headers, session_end_headers
 from schemas.pipeline import Pipeline
 from schemas.units import US_PER_MS
 from streams.errors import BrokerUnreachable, FeedError
-from streams.feed.delivery import Deliveries, FeedSummary
+from streams.feed.delivery import Deliveries, FeedSummary, explain_end
 from streams.feed.item import FeedItem
 from streams.feed.pace import Pace, PlayClock, WallClock
 from streams.feed.read_ahead import read_ahead
@@ -168,17 +168,20 @@ class _Player:
 
     async def end_sessions(self) -> None:
         """Say that the sessions are over."""
-        sent = [
-            await self._producer.send(
+        await asyncio.gather(*(self._end(topic, session) for topic, session in self._sessions))
+
+    async def _end(self, topic: str, session: str) -> None:
+        try:
+            future = await self._producer.send(
                 topic,
                 b"",
                 key=session.encode(),
                 timestamp_ms=time.time_ns() // 1_000_000,
                 headers=session_end_headers(session, "sensorium/feed"),
             )
-            for topic, session in self._sessions
-        ]
-        await asyncio.gather(*sent)
+            await future
+        except KafkaError as error:
+            raise explain_end(error, session, topic) from None
 
     async def _wait(self, due_us: int) -> None:
         self._report()

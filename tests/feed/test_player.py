@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pytest
@@ -17,7 +17,7 @@ from aiokafka.errors import (
     UnknownTopicOrPartitionError,
 )
 
-from schemas.envelope import decode_sample
+from schemas.envelope import SESSION_END_TYPE, decode_sample
 from schemas.pipeline import Pipeline
 from streams.errors import BrokerUnreachable, FeedError, PublishError
 from streams.feed.delivery import FeedSummary
@@ -395,4 +395,82 @@ async def test_a_cancelled_feed_closes_its_files_and_its_producer(
         with pytest.raises(asyncio.CancelledError):
             await playing
     assert closed.is_set()
+    assert producer.stopped
+
+
+# -- ends of sessions ----------------------------------------------------------------------------
+
+
+def ends(producer: FakeProducer) -> list[tuple[int, str, bytes]]:
+    """Place in the order of sending, topic and key of every record that ends a session."""
+    return [
+        (place, sent.topic, sent.key)
+        for place, sent in enumerate(producer.sent)
+        if dict(sent.headers)["ce_type"] == SESSION_END_TYPE.encode()
+    ]
+
+
+def of_session(session: str, index: int, input: str = "vitals") -> FeedItem:
+    return replace(item(index, input=input), session=session)
+
+
+async def test_after_all_samples_each_session_ends_once_on_each_input_that_it_was_fed_on(
+    ward: Pipeline, clock: FakeClock
+) -> None:
+    producer = FakeProducer(clock)
+    items = [
+        of_session("bed-1", 0),
+        of_session("bed-2", 1),
+        of_session("bed-1", 2),
+        of_session("bed-1", 3, "notes"),
+    ]
+    await run(items, ward, producer, end_sessions=True)
+    assert ends(producer) == [
+        (4, "ward.vitals", b"bed-1"),
+        (5, "ward.vitals", b"bed-2"),
+        (6, "ward.notes", b"bed-1"),
+    ]
+
+
+async def test_unless_asked_for_no_session_is_said_to_be_over(
+    ward: Pipeline, clock: FakeClock
+) -> None:
+    producer = FakeProducer(clock)
+    await run([item(0)], ward, producer)
+    assert ends(producer) == []
+
+
+async def test_no_session_ends_when_a_sample_could_not_be_delivered(
+    ward: Pipeline, clock: FakeClock
+) -> None:
+    producer = FakeProducer(clock, refuse=lambda index: KafkaTimeoutError() if index else None)
+    with pytest.raises(PublishError):
+        await run([item(0), item(1)], ward, producer, None, end_sessions=True)
+    assert ends(producer) == []
+
+
+async def test_no_session_ends_when_a_file_breaks_off(ward: Pipeline, clock: FakeClock) -> None:
+    def broken() -> Iterator[FeedItem]:
+        yield item(0)
+        raise FeedError("film.avi: cut short")
+
+    producer = FakeProducer(clock)
+    with pytest.raises(FeedError):
+        await run(broken(), ward, producer, end_sessions=True)
+    assert ends(producer) == []
+
+
+async def test_ends_of_sessions_are_not_counted_as_samples(
+    ward: Pipeline, clock: FakeClock
+) -> None:
+    summary = await run([item(0)], ward, FakeProducer(clock), end_sessions=True)
+    assert (summary.sent, summary.delivered) == (1, 1)
+
+
+async def test_an_end_that_the_broker_does_not_take_is_an_error_that_says_so(
+    ward: Pipeline, clock: FakeClock
+) -> None:
+    producer = FakeProducer(clock, refuse=lambda index: KafkaTimeoutError() if index else None)
+    with pytest.raises(PublishError, match=r"end of session 'bed-1' on topic 'ward\.vitals'"):
+        await run([item(0)], ward, producer, end_sessions=True)
     assert producer.stopped

@@ -113,3 +113,18 @@ async def test_an_early_result_does_not_change_the_final_one() -> None:
 
     assert await finals(**EARLY) == await finals()
     assert len(await finals()) == 3
+
+
+async def test_an_event_that_ends_with_its_session_names_the_last_final_result() -> None:
+    world = World(pipeline_with(results=EARLY))
+    processor = await world.worker()
+    feed(world, "voice", 0, 500, 1_400, payload=b"loud")
+    await world.settle(processor)
+    feed(world, "words", 400, 900, payload=b"loud")
+    for name in ("voice", "words"):
+        world.engine.end_session(name)
+    await world.flush(processor)
+    await world.flush(processor)
+    _, closed = world.engine.events()
+    newest = [result for result in world.engine.results() if result.final][-1]
+    assert closed.result_id == newest.id

@@ -11,7 +11,7 @@ from schemas.event import Event
 from schemas.pipeline import EventSpec
 from schemas.result import Result, TaskResult, WindowSpan
 from schemas.units import US_PER_S, us_to_iso
-from streams.event_rules import State, decode_state, encode_state, step
+from streams.event_rules import State, close_all, decode_state, encode_state, step
 from tests.schemas.test_contract import RESULT
 
 SPEC = EventSpec(name="alarm", task="t", label="on", open_at=0.7, close_at=0.4)
@@ -113,3 +113,74 @@ def test_every_change_has_its_own_id(probabilities: list[float]) -> None:
 def test_opened_and_closed_alternate(probabilities: list[float]) -> None:
     edges = [action for action in actions(probabilities) if action != "updated"]
     assert edges == ["opened", "closed"] * (len(edges) // 2) + ["opened"] * (len(edges) % 2)
+
+
+# -- the end of a session ------------------------------------------------------------------------
+
+
+def end_after(probabilities: list[float], *specs: EventSpec) -> tuple[list[Event], list[Event]]:
+    """Changes up to the last window, and what the end of the session after it adds."""
+    state: State = {}
+    events: list[Event] = []
+    for second, probability in enumerate(probabilities):
+        state, changes = step(specs, state, window(second, probability))
+        events += changes
+    newest_us = (len(probabilities) - 1) * US_PER_S
+    state = decode_state(encode_state(state))
+    return events, close_all(specs, state, RESULT.pipeline, RESULT.session, newest_us)
+
+
+def test_an_open_event_is_closed_with_its_session() -> None:
+    (opened,), (closed,) = end_after([0.1, 0.8, 0.8], SPEC)
+    assert (closed.action, closed.event_id) == ("closed", opened.event_id)
+    assert (closed.since, closed.until) == (us_to_iso(US_PER_S), us_to_iso(3 * US_PER_S))
+    assert closed.windows == 2
+
+
+def test_an_event_closed_with_its_session_has_what_was_published_last_and_its_peak() -> None:
+    _, (closed,) = end_after([0.8, 0.95, 0.75], SPEC)
+    assert (closed.probability, closed.peak_probability) == (0.8, 0.95)
+
+
+def test_an_event_closed_with_its_session_names_the_session_s_last_result() -> None:
+    _, (closed,) = end_after([0.8, 0.8], SPEC)
+    assert closed.result_id == "r1"
+
+
+def test_what_was_only_a_candidate_ends_without_a_word() -> None:
+    slow = SPEC.model_copy(update={"min_duration": timedelta(seconds=3)})
+    assert end_after([0.9, 0.9], slow) == ([], [])
+
+
+def test_what_was_closed_already_is_not_closed_again() -> None:
+    assert end_after([0.9, 0.1], SPEC)[1] == []
+
+
+def test_an_event_that_the_pipeline_file_no_longer_names_is_let_go() -> None:
+    _, (closed,) = end_after([0.9], SPEC)
+    state, _ = step([SPEC], {}, window(0, 0.9))
+    assert closed.name == "alarm"
+    assert close_all([], state, RESULT.pipeline, RESULT.session, 0) == []
+
+
+def test_every_open_event_of_the_session_is_closed() -> None:
+    other = SPEC.model_copy(update={"name": "warning", "open_at": 0.6})
+    _, closed = end_after([0.9], SPEC, other)
+    assert [event.name for event in closed] == ["alarm", "warning"]
+    assert len({event.id for event in closed} | {event.event_id for event in closed}) == 4
+
+
+@given(st.lists(st.floats(0, 1), min_size=1, max_size=20))
+def test_with_its_session_s_end_every_opened_event_is_closed_once(
+    probabilities: list[float],
+) -> None:
+    events, closed = end_after(probabilities, SPEC)
+    edges = [event.action for event in (*events, *closed) if event.action != "updated"]
+    assert edges == ["opened", "closed"] * (len(edges) // 2)
+    ids = [event.id for event in (*events, *closed)]
+    assert len(set(ids)) == len(ids)
+
+
+@given(st.lists(st.floats(0, 1), min_size=1, max_size=20))
+def test_an_end_that_is_published_again_has_the_same_ids(probabilities: list[float]) -> None:
+    assert end_after(probabilities, SPEC) == end_after(probabilities, SPEC)
