@@ -236,8 +236,9 @@ end
 -- Deletes every key of the shard, found through its sessions.
 local function wipe()
   for _, name in ipairs(call('ZRANGE', P .. 'deadlines', 0, -1)) do
-    local raw = call('GET', P .. 's:' .. name)
-    for _, index in ipairs(raw and cmsgpack.unpack(raw)[13] or {}) do
+    -- What another version kept under this name may be no string.
+    local raw = redis.pcall('GET', P .. 's:' .. name)
+    for _, index in ipairs(type(raw) == 'string' and cmsgpack.unpack(raw)[13] or {}) do
       call('UNLINK', P .. 'w:' .. index .. ':' .. name)
     end
     call('UNLINK', P .. 's:' .. name, P .. 'e:' .. name, P .. 'h:' .. name)
