@@ -10,7 +10,7 @@ import pytest
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
-from schemas.envelope import decode_sample
+from schemas.envelope import SESSION_END_TYPE, decode_sample
 from schemas.pipeline import Pipeline
 from schemas.sample import Sample
 from streams.errors import FeedError
@@ -33,8 +33,8 @@ async def create_topics(stack: Stack, pipeline: Pipeline) -> None:
         await admin.close()
 
 
-async def read_back(stack: Stack, pipeline: Pipeline, name: str, count: int) -> list[Sample]:
-    """``count`` samples of one input, partition by partition in order of offset."""
+async def fetch(stack: Stack, pipeline: Pipeline, name: str, count: int) -> list[ConsumerRecord]:
+    """``count`` records of one input, partition by partition in order of offset."""
     consumer = AIOKafkaConsumer(
         bootstrap_servers=stack.kafka_bootstrap,
         auto_offset_reset="earliest",
@@ -52,6 +52,11 @@ async def read_back(stack: Stack, pipeline: Pipeline, name: str, count: int) -> 
     finally:
         await consumer.stop()
     found.sort(key=lambda record: (record.partition, record.offset))
+    return found
+
+
+async def read_back(stack: Stack, pipeline: Pipeline, name: str, count: int) -> list[Sample]:
+    """``count`` samples of one input, partition by partition in order of offset."""
     return [
         decode_sample(
             topic=record.topic,
@@ -65,7 +70,7 @@ async def read_back(stack: Stack, pipeline: Pipeline, name: str, count: int) -> 
             spec=pipeline.inputs[name],
             clock=pipeline.clock,
         )
-        for record in found
+        for record in await fetch(stack, pipeline, name, count)
     ]
 
 
@@ -144,3 +149,41 @@ async def test_a_sample_beyond_what_the_producer_may_send_is_refused_by_name(
             kafka={"bootstrap_servers": stack.kafka_bootstrap, "max_request_size": 4_000},
             pipeline=pipeline,
         )
+
+
+async def test_each_session_s_end_lies_behind_its_samples_on_its_own_partition(
+    stack: Stack,
+    make_pipeline: Callable[..., Pipeline],
+    unique_name: Callable[[str], str],
+    tone: Callable[..., Path],
+) -> None:
+    pipeline = make_pipeline(
+        unique_name("call"),
+        audio={"modality": "audio", "sensors": ["mic.a", "mic.b"]},
+    )
+    await create_topics(stack, pipeline)
+    plan = plan_feed(
+        [str(tone(channels=2, seconds=1.0))],
+        pipeline,
+        now_us=NOW_US,
+        session="call",
+        sessions=8,
+    )
+
+    await play(
+        plan.items(),
+        kafka={"bootstrap_servers": stack.kafka_bootstrap},
+        pipeline=pipeline,
+        speed=None,
+        end_sessions=True,
+    )
+
+    samples = dict.fromkeys(plan.sessions, 0)
+    for record in await fetch(stack, pipeline, "audio", 8 * 11):
+        session = record.key.decode()
+        if dict(record.headers)["ce_type"] == SESSION_END_TYPE.encode():
+            # Nothing of the session comes after it: a further sample would find no count.
+            assert samples.pop(session) == 10
+        else:
+            samples[session] += 1
+    assert samples == {}

@@ -52,3 +52,28 @@ async def test_a_result_that_is_not_final_closes_nothing() -> None:
     past = await restore_from(log(window(0, 0, 4, final=False)), {"audio": 0}, [])
     (session,) = past.sessions
     assert (session.closed_through_us, session.revisions) == (None, {0: 1})
+
+
+async def test_an_open_window_goes_on_with_the_number_after_its_newest_revision() -> None:
+    early = msgspec.structs.replace(window(1, 5, 9, final=False), revision=0)
+    again = msgspec.structs.replace(early, revision=1)
+    past = await restore_from(log(window(0, 0, 4), early, again), {"audio": 0}, [])
+    assert past.sessions[0].revisions == {US_PER_S: 2}
+
+
+async def test_a_final_result_ends_the_numbering_of_its_window() -> None:
+    early = window(0, 0, 4, final=False)
+    final = msgspec.structs.replace(window(0, 0, 4), revision=1)
+    past = await restore_from(log(early, window(1, 5, 9, final=False), final), {"audio": 0}, [])
+    assert past.sessions[0].revisions == {US_PER_S: 1}
+
+
+async def test_a_revision_that_comes_again_after_its_final_result_is_a_repeat() -> None:
+    early = window(0, 0, 4, final=False)
+    past = await restore_from(log(window(0, 0, 4), early), {"audio": 0}, [])
+    assert past.sessions[0].revisions == {}
+
+
+async def test_what_only_a_revision_used_is_not_done() -> None:
+    past = await restore_from(log(window(0, 0, 4, final=False)), {"audio": 0}, [])
+    assert past.done == {}
