@@ -132,7 +132,12 @@ class ShardCore:
             self._deadlines[session.name] = min(self._deadlines[session.name], recheck_ms)
 
     def _answer(
-        self, *, late: tuple[LateSample, ...] = (), repeats: int = 0, dropped: int = 0
+        self,
+        *,
+        late: tuple[LateSample, ...] = (),
+        repeats: int = 0,
+        dropped: int = 0,
+        forgotten: tuple[str, ...] = (),
     ) -> Applied:
         sessions = self._sessions.values()
         return Applied(
@@ -143,6 +148,7 @@ class ShardCore:
             dropped=dropped,
             size=sum(s.size for s in sessions),
             full=any(s.size > self._spec.max_session_bytes for s in sessions),
+            forgotten=forgotten,
         )
 
     def _due(self, session: Session) -> list[int]:
@@ -155,9 +161,10 @@ class ShardCore:
         """Find sensors idle and sessions over."""
         self._end_leases(now_ms)
         through_ms = self._through(read_through_ms)
-        for name in sorted(n for n, at_ms in self._deadlines.items() if at_ms <= now_ms):
+        due = sorted(n for n, at_ms in self._deadlines.items() if at_ms <= now_ms)
+        for name in due:
             self._look_at(self._sessions[name], through_ms, now_ms)
-        return self._answer()
+        return self._answer(forgotten=tuple(name for name in due if name not in self._sessions))
 
     def _look_at(self, session: Session, through_ms: Mapping[int, int], now_ms: int) -> None:
         session.last_ms = now_ms if session.last_ms == NEVER else session.last_ms

@@ -154,9 +154,16 @@ class RedisStore:
         payload = wire.pack(wire.pack_through(self._spec, read_through_ms))
         answer = await self._step("tick", shard, now_ms, payload)
         due, open_windows, size, full = map(_integer, answer[:4])
-        for session in wire.unpack(cast(bytes, answer[4])):
+        forgotten: list[str] = wire.unpack(cast(bytes, answer[4]))
+        for session in forgotten:
             self._forget_tiles(shard, session, math.inf)
-        return Applied(due=due, open_windows=open_windows, size=size, full=full > 0)
+        return Applied(
+            due=due,
+            open_windows=open_windows,
+            size=size,
+            full=full > 0,
+            forgotten=tuple(sorted(forgotten)),
+        )
 
     def _forget_tiles(self, shard: int, session: str, before: float) -> None:
         if (cache := self._caches.get(shard)) is not None:

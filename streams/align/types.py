@@ -92,6 +92,7 @@ class Applied:
     dropped: int = 0
     size: int = 0
     full: bool = False
+    forgotten: tuple[str, ...] = ()
 
 
 class WindowSample(msgspec.Struct, frozen=True, gc=False):

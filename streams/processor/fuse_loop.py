@@ -225,6 +225,10 @@ class FuseLoop:
             if shard.usable:
                 finished = await self._store.ack(shard.number, keys, [], states)
                 self._shards.commit_through(shard, finished)
+                if shard.clocks is not None:
+                    for key in keys:
+                        if key.over:
+                            shard.clocks.forget(key.session)
 
 
 def _keys(windows: Sequence[Window], shard: int) -> list[WindowKey]:

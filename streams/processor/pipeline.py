@@ -160,6 +160,9 @@ class PipelineProcessor:
     def _note(self, shard: Shard, applied: Applied) -> None:
         shard.open_windows = applied.open_windows
         shard.size, shard.full = applied.size, applied.full
+        if shard.clocks is not None:
+            for session in applied.forgotten:
+                shard.clocks.forget(session)
         self._fuse.note_due(shard, applied.due)
 
     def _is_current(self, shard: Shard, chunk: Chunk) -> bool:
