@@ -44,6 +44,11 @@ class Run:
             self.name, sessions=self.sessions, seconds=self.seconds, seed=11, start_us=START_US
         )
 
+    async def end(self, here: Site) -> None:
+        """A patient's sensors may be silent for a minute: say that the recording is over."""
+        if self.name == "diagnosis":
+            await here.end_sessions(self.scene().sessions)
+
     @property
     def windows(self) -> int:
         return len(expected_windows(self.scene(), self.pipeline))
@@ -74,6 +79,7 @@ async def undisturbed(run: Run, folder: Path) -> list[Result]:
     """One worker and a backlog: everything is there before the worker reads."""
     with site(run.pipeline, folder) as here:
         await here.feed(run.scene().items())
+        await run.end(here)
         await here.start_worker().ready()
         return await here.results(run.windows)
 
@@ -92,6 +98,7 @@ async def disturbed(run: Run, folder: Path) -> list[Result]:
         await client.aclose()
         assert not feeding.done(), "the run was over before it was disturbed; slow it down"
         await feeding
+        await run.end(here)
         results = await here.results(run.windows, timeout_s=120)
         assert second.stop() == 0
         return results
@@ -110,6 +117,7 @@ async def with_redis_away(run: Run, folder: Path) -> list[Result]:
         await worker.ready()
         assert not feeding.done(), "the run was over before it was disturbed; slow it down"
         await feeding
+        await run.end(here)
         return await here.results(run.windows, timeout_s=120)
 
 
@@ -124,6 +132,7 @@ async def with_a_frozen_worker(run: Run, folder: Path) -> list[Result]:
         await some_results(here, 2 * run.windows // 3)
         first.process.send_signal(signal.SIGCONT)
         await feeding
+        await run.end(here)
         results = await here.results(run.windows, timeout_s=120)
         assert (first.stop(), second.stop()) == (0, 0)
         return results

@@ -59,8 +59,11 @@ def feed(
     waveform_ms: WaveformOption = 1_000,
     end: Annotated[
         bool,
-        typer.Option(help="Say at the end that the sessions are over: nothing else feeds them."),
-    ] = False,
+        typer.Option(
+            "--end/--no-end",
+            help="Say at the end that the sessions are over; not where something else feeds them.",
+        ),
+    ] = True,
     config: ConfigOption = None,
     json: JsonOption = False,
 ) -> None:
