@@ -19,8 +19,9 @@ only be read through that moment: what is not there now is not waited for, but a
 its end first, so that it gives what the live stream gave. A late, invalid or dropped record is a
 sign of life too: it wakes its sensor and moves the sensor's newest event time. (Were it otherwise,
 a sensor that comes back behind the others would stay late for ever.) A *session end* marker makes
-the sensors of its input idle at once, and those of other inputs as soon as these are read through
-it; any later record takes that back.
+the sensors of its input idle at once. When every input of which the session had a record has sent
+one, the session is over: all other sensors are idle as soon as their inputs are read through that
+moment. A later record of an input takes its marker back.
 
 **Watermark** of a session, with ``own = newest start_us - lateness_us`` of a sensor, -inf before
 its first record: the minimum of ``own`` over the sensors that are awake. If none is, +inf: all

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from schemas.result import Cause
 from streams.align import rules
 from streams.align.kept import Run, Tile, dropped, run_of, size_of, window_after
-from streams.align.rules import NAMELESS, NEVER, LateReason, Sensor
+from streams.align.rules import FOREVER, NAMELESS, NEVER, LateReason, Sensor
 from streams.align.spec import AlignSpec
 from streams.align.types import Entry
 
@@ -56,6 +56,8 @@ class Session:
     leased: int = NEVER
     #: When the session was said to be over; ``NEVER`` unless nothing came since.
     ended_ms: int = NEVER
+    #: Inputs that were said to be done with the session.
+    done: set[int] = field(default_factory=set)
     #: Its events are to be closed, and then it is forgotten.
     over: bool = False
     #: A sensor turned up or came back since this was last looked at.
@@ -137,6 +139,7 @@ class Session:
         self.woke = self.woke or sensor.idle
         sensor.idle = self.over = False
         self.ended_ms = NEVER
+        self.done.discard(input)
 
         trigger = spec.trigger == (input, entry.sensor) and entry.feature is not None
         reason = rules.late_reason(spec, entry.start_us, limit_us, self.closed, trigger=trigger)
@@ -266,11 +269,14 @@ class Session:
                 revision.cause = revision.cause or "late"
 
     def end(self, input: int, now_ms: int) -> None:
-        """The sensors of an input are done; so is the session, unless something still comes."""
-        self.ended_ms = now_ms
+        """The sensors of an input are done; so is the session, once all that it had are."""
+        self.done.add(input)
         for sensor in self.sensors:
             if sensor.input == input:
                 sensor.idle = True
+        seen = {s.input for s in self.sensors if s.newest_us != NEVER or s.first_us != FOREVER}
+        if seen <= self.done:
+            self.ended_ms = now_ms
 
     def lowest(self, input: int) -> int | None:
         """Lowest offset of an input that something of this session still needs."""

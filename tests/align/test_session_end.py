@@ -44,12 +44,24 @@ async def test_a_marker_in_one_batch_with_samples_closes_those_before_it(world: 
     assert (await store.apply(0, batch, 1)).due == 2
 
 
-async def test_other_inputs_are_waited_for_until_they_are_read_through_the_marker(
+async def test_an_input_that_had_records_is_waited_for_until_it_sends_a_marker_too(
     world: World,
 ) -> None:
     store = world.store(spec_of(CAMERA, MIC))
     await store.claim(0, "w")
     await apply(store, "audio", 1, [entry(0, 50, sensor="mic")], 1)
+    await apply(store, "video", 1, [entry(0, 50)], 1)
+    assert (await end(store, 1, 10, dict.fromkeys(BOTH, 10))).due == 0
+    assert await tick(store, BOTH, 20) == 0
+    await end(store, 1, 21, dict.fromkeys(BOTH, 21), input="audio")
+    assert await tick(store, BOTH, 30) == 1
+
+
+async def test_an_input_without_a_record_is_waited_for_until_it_is_read_through_the_marker(
+    world: World,
+) -> None:
+    store = world.store(spec_of(CAMERA, MIC))
+    await store.claim(0, "w")
     await apply(store, "video", 1, [entry(0, 50)], 1)
     assert (await end(store, 1, 10, {"video": 10, "audio": 9})).due == 0
     assert (await store.tick(0, {"video": 100, "audio": 9}, 100)).due == 0

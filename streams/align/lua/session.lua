@@ -91,12 +91,12 @@ local function new_session(name)
       sensors[#sensors + 1] = {at, sensor, NEVER, now, 0, FOREVER}
     end
   end
-  local low = {}
-  for i = 1, #spec.inputs do low[i] = -1 end
+  local low, done = {}, {}
+  for i = 1, #spec.inputs do low[i], done[i] = -1, 0 end
   return {name = name, key = P .. 's:' .. name, closed = NEVER, acked = NEVER, leased = NEVER,
           last = now, ended = NEVER, over = 0, watermark = NEVER, wait_us = NEVER, wait_ms = NEVER,
           size = 0, has_state = 0, sensors = sensors, tiles = {}, packed = {}, unpacked = {},
-          triggers = {}, held = {}, low = low, alive = now,
+          triggers = {}, held = {}, low = low, done = done, alive = now,
           revisions = {}, closings = {}, was_open = 0, was_size = 0, was_full = 0}
 end
 
@@ -111,7 +111,7 @@ local function load_session(name)
              ended = f[5], over = f[6], watermark = f[7], wait_us = f[8], wait_ms = f[9],
              size = f[10], has_state = f[11], sensors = f[12], tiles = f[13], packed = {},
              unpacked = {}, triggers = f[15], held = f[16], revisions = f[17], closings = f[18], low = f[19],
-             alive = f[20]}
+             alive = f[20], done = f[21]}
   for i, index in ipairs(s.tiles) do s.packed[index] = f[14][i] end
   s.was_open, s.was_size, s.was_full = open_tiles(s), s.size, is_full(s)
   return s
@@ -129,7 +129,7 @@ local function save_session(s)
   end
   call('SET', s.key, cmsgpack.pack({s.closed, s.acked, s.leased, s.last, s.ended, s.over,
        s.watermark, s.wait_us, s.wait_ms, s.size, s.has_state, s.sensors, s.tiles, packed,
-       s.triggers, s.held, s.revisions, s.closings, s.low, s.alive}), 'PX', RETENTION_MS)
+       s.triggers, s.held, s.revisions, s.closings, s.low, s.alive, s.done}), 'PX', RETENTION_MS)
 end
 
 -- The lowest offset of an input that the session needs, -1 for none.

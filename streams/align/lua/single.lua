@@ -144,7 +144,7 @@ local function take(s, at, r, done)
   if r.start > sensor[NEWEST] then sensor[NEWEST] = r.start end
   sensor[WALL], s.last = now, now
   if sensor[IDLE] == 1 then s.woke = true end
-  sensor[IDLE], s.ended = 0, NEVER
+  sensor[IDLE], s.ended, s.done[me] = 0, NEVER, 0
   if s.over == 1 then n.ends = n.ends - 1 end
   if s.over ~= 0 then
     s.over = 0
@@ -246,10 +246,14 @@ local function take_one_by_one(s, name, records)
       if not r.is_end then repeat_of(r.offset) end
     elseif r.is_end then
       if s then
-        s.ended = now
+        s.done[me] = 1
+        local all_done = true
         for _, sensor in ipairs(s.sensors) do
           if sensor[INPUT] == me then sensor[IDLE] = 1 end
+          local seen = sensor[NEWEST] ~= NEVER or sensor[FIRST] ~= FOREVER
+          all_done = all_done and (not seen or s.done[sensor[INPUT]] == 1)
         end
+        if all_done then s.ended = now end
         call('ZADD', P .. 'deadlines', 'LT', now, name)
         advance(s, through)
       end

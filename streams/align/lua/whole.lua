@@ -1,7 +1,7 @@
 -- Takes a group of records in as a whole, where none can be late and no cap is near.
 
 local function can_take_whole(s, sensors, places)
-  if s.over ~= 0 or s.ended ~= NEVER then return false end
+  if s.over ~= 0 or s.ended ~= NEVER or s.done[me] == 1 then return false end
   local size, fresh = 0, {}
   local count = 0
   for _, from in ipairs(sensors) do
