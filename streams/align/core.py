@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from bisect import bisect_left, bisect_right
 from collections.abc import Mapping, Sequence
 
 from schemas.sample import SessionEnd
 from streams.align import closing, rules
-from streams.align.assemble import KnownSensor, RawWindow, assemble
+from streams.align.assemble import assemble
+from streams.align.handing_out import end_of_session, raw_window
 from streams.align.restore import restored_session
 from streams.align.rules import MAX_TOMBSTONES, NEVER, LateReason
-from streams.align.session import Revision, Session
+from streams.align.session import Session
 from streams.align.spec import AlignSpec
 from streams.align.types import (
     Applied,
@@ -229,63 +229,22 @@ class ShardCore:
             taken = queues.pop(name)[: limit - len(windows)]
             session.leased = taken[-1]
             self._leases[name] = now_ms + lease_ms
-            windows += [assemble(self._spec, self._shard, self._raw(session, w)) for w in taken]
+            windows += [
+                assemble(self._spec, self._shard, raw_window(self._spec, session, w)) for w in taken
+            ]
         for name in sorted(self._sessions):
             session = self._sessions[name]
             for start_us in session.early():
                 if len(windows) < limit:
-                    raw = self._raw(session, start_us, session.revisions[start_us])
+                    revision = session.revisions[start_us]
+                    raw = raw_window(self._spec, session, start_us, revision)
                     windows.append(assemble(self._spec, self._shard, raw))
                     session.revisions[start_us].cause = None
                     session.revisions[start_us].number += 1
             if self._ends(session) and len(windows) < limit:
                 self._leases[name] = now_ms + lease_ms
-                windows.append(self._end_of(session))
+                windows.append(end_of_session(self._spec, self._shard, session))
         return windows
-
-    def _raw(self, session: Session, start_us: int, early: Revision | None = None) -> RawWindow:
-        """A window as it is kept."""
-        spec = self._spec
-        first = rules.tile_of(spec, start_us - spec.backward_us)
-        last = rules.tile_of(spec, start_us + spec.size_us + spec.overhang_us)
-        closed = None if early else session.closing_of(start_us)
-        known = session.revisions.get(start_us)
-        return RawWindow(
-            session=session.name,
-            start_us=start_us,
-            completed_at_ms=session.last_ms if closed is None else closed.at_ms,
-            watermark_us=session.watermark_us if closed is None else closed.watermark_us,
-            idle=[at for at, s in enumerate(session.sensors) if s.idle]
-            if closed is None
-            else closed.idle,
-            sensors=[KnownSensor(s.input, s.name, s.first_us) for s in session.sensors],
-            tiles=[
-                (at, session.tiles[at].runs)
-                for at in session.order[
-                    bisect_left(session.order, first) : bisect_right(session.order, last)
-                ]
-            ],
-            held=[one for held in session.held.values() for one in held],
-            triggers=session.triggers,
-            event_state=session.event_state,
-            revision=known.number if known else 0,
-            cause=(early.cause if early else None) or "watermark",
-            final=early is None,
-        )
-
-    def _end_of(self, session: Session) -> Window:
-        end_us = session.closed + self._spec.size_us
-        return Window(
-            shard=self._shard,
-            session=session.name,
-            start_us=session.closed,
-            end_us=end_us,
-            samples=(),
-            tallies={},
-            completed_at_ms=session.last_ms,
-            event_state=session.event_state,
-            over=True,
-        )
 
     def ack(
         self,

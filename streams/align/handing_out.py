@@ -1,0 +1,59 @@
+"""What the in-memory core hands out of a session: windows as they are kept, and its end."""
+
+from __future__ import annotations
+
+from bisect import bisect_left, bisect_right
+
+from streams.align import rules
+from streams.align.assemble import KnownSensor, RawWindow
+from streams.align.session import Revision, Session
+from streams.align.spec import AlignSpec
+from streams.align.types import Window
+
+
+def raw_window(
+    spec: AlignSpec, session: Session, start_us: int, early: Revision | None = None
+) -> RawWindow:
+    """A due window as it is kept; with ``early``, an open one that is looked at."""
+    first = rules.tile_of(spec, start_us - spec.backward_us)
+    last = rules.tile_of(spec, start_us + spec.size_us + spec.overhang_us)
+    closed = None if early else session.closing_of(start_us)
+    known = session.revisions.get(start_us)
+    return RawWindow(
+        session=session.name,
+        start_us=start_us,
+        completed_at_ms=session.last_ms if closed is None else closed.at_ms,
+        watermark_us=session.watermark_us if closed is None else closed.watermark_us,
+        idle=[at for at, s in enumerate(session.sensors) if s.idle]
+        if closed is None
+        else closed.idle,
+        sensors=[KnownSensor(s.input, s.name, s.first_us) for s in session.sensors],
+        tiles=[
+            (at, session.tiles[at].runs)
+            for at in session.order[
+                bisect_left(session.order, first) : bisect_right(session.order, last)
+            ]
+        ],
+        held=[one for held in session.held.values() for one in held],
+        triggers=session.triggers,
+        event_state=session.event_state,
+        revision=known.number if known else 0,
+        cause=(early.cause if early else None) or "watermark",
+        final=early is None,
+    )
+
+
+def end_of_session(spec: AlignSpec, shard: int, session: Session) -> Window:
+    """The end of a session as it is handed out."""
+    end_us = session.closed + spec.size_us
+    return Window(
+        shard=shard,
+        session=session.name,
+        start_us=session.closed,
+        end_us=end_us,
+        samples=(),
+        tallies={},
+        completed_at_ms=session.last_ms,
+        event_state=session.event_state,
+        over=True,
+    )
