@@ -21,8 +21,8 @@ class Run(msgspec.Struct, gc=False):
     """Records of one sensor, kept together, in order of arrival.
 
     ``after_us``: the newest window that was closed when they came; they are for later ones.
-    ``plain``: all are whole samples without a sequence number, as most are; ``instants``: none
-    has a length. ``size``: bytes of the features.
+    ``plain``: all are whole samples without a sequence number, as most are.
+    ``size``: bytes of the features.
     """
 
     input: int
@@ -31,7 +31,6 @@ class Run(msgspec.Struct, gc=False):
     records: list[Entry]
     size: int = 0
     plain: bool = False
-    instants: bool = False
 
 
 def size_of(record: Entry) -> int:
@@ -42,16 +41,14 @@ def size_of(record: Entry) -> int:
 def run_of(input: int, sensor: str, after_us: int, records: list[Entry]) -> Run:
     """A run with what is to be known of all its records."""
     size = 0
-    plain = instants = True
+    plain = True
     for record in records:
         feature = record.feature
         if feature is None or record.part or record.sequence is not None:
             plain = False
-        if record.start_us != record.end_us:
-            instants = False
         if feature is not None:
             size += len(feature)
-    return Run(input, sensor, after_us, records, size, plain, instants)
+    return Run(input, sensor, after_us, records, size, plain)
 
 
 @dataclass(slots=True)
