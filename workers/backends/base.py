@@ -1,0 +1,68 @@
+"""The one protocol of a model: decode and encode per modality, fuse."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any, Protocol
+
+from schemas.result import ModelRef
+from schemas.sample import Modality, Sample
+from streams.align.types import Window
+from streams.compute import BadSample, Fusion
+
+#: What ``decode`` makes of a sample: an array for a network, bytes for a server, …
+Decoded = Any
+
+
+class Model(Protocol):
+    """What Sensorium asks of a model. Implement it to bring one of your own.
+
+    Calls block: they are made from threads of ours, never from the event loop. ``decode`` may run
+    on several threads at once; ``encode`` and ``fuse`` together on at most ``lanes``.
+    """
+
+    @property
+    def ref(self) -> ModelRef:
+        """How results name this model."""
+
+    @property
+    def modalities(self) -> Collection[Modality]:
+        """The modalities it takes."""
+
+    @property
+    def tasks(self) -> Mapping[str, Sequence[str]]:
+        """Task -> labels."""
+
+    @property
+    def features(self) -> str:
+        """Digest of all that ``encode`` depends on. Features that were made under another one are
+        of no use to ``fuse``: what is open is encoded again.
+        """
+
+    @property
+    def lanes(self) -> int:
+        """Batches that may run at the same time: 1 for a network in this process, more for one
+        behind a server.
+        """
+
+    def decode(self, sample: Sample) -> Decoded | BadSample:
+        """A sample's payload, made ready for ``encode``. Raises nothing for any input."""
+
+    def encode(self, modality: Modality, decoded: Sequence[Decoded]) -> Sequence[bytes]:
+        """A feature for each decoded sample, in order, whatever else is in the batch.
+
+        May raise: the batch is halved until the sample that is to blame is alone, and that one
+        becomes a dead letter. Raises ``DeviceError`` or ``RemoteError`` for what is no sample's
+        fault.
+        """
+
+    def fuse(self, windows: Sequence[Window]) -> Sequence[Fusion]:
+        """An answer for each window, in order, whatever else is in the batch. Raises as ``encode``
+        does. A window without samples, or without some modalities, is nothing special.
+        """
+
+    def warm(self, max_batch: int) -> None:
+        """Run every shape of batch once, so that the first one that counts is as quick as others."""
+
+    def close(self) -> None:
+        """Let go of threads, connections and memory."""
