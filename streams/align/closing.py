@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Mapping
 
 from streams.align import rules
@@ -15,34 +16,57 @@ def advance(
     spec: AlignSpec, session: Session, read_through_ms: Mapping[int, int], now_ms: int
 ) -> None:
     """Move the watermark that counts, and close what it has passed."""
-    awake_us = rules.awake_watermark_us(spec, session.sensors)
-    through_ms = rules.idle_read_through_ms(session.sensors, read_through_ms)
-    if through_ms == FOREVER:
+    awake_us, some_idle = FOREVER, False
+    for sensor in session.sensors:
+        if sensor.idle:
+            some_idle = True
+        else:
+            own_us = sensor.newest_us - spec.inputs[sensor.input].lateness_us
+            if own_us < awake_us:
+                awake_us = own_us
+    if some_idle:
+        _advance_behind_idle(session, awake_us, read_through_ms, now_ms)
+    else:
         session.waiting = None
         session.watermark_us = awake_us
-    else:
-        if session.watermark_us == FOREVER and awake_us != FOREVER:
-            # What was flushed says nothing of what comes after it.
-            session.watermark_us = NEVER
-        if session.waiting is not None and session.waiting[1] <= through_ms:
-            session.watermark_us = max(session.watermark_us, session.waiting[0])
+    if session.watermark_us >= session.closes_us:
+        _close(spec, session)
+
+
+def _advance_behind_idle(
+    session: Session, awake_us: int, read_through_ms: Mapping[int, int], now_ms: int
+) -> None:
+    through_ms = rules.idle_read_through_ms(session.sensors, read_through_ms)
+    if session.watermark_us == FOREVER and awake_us != FOREVER:
+        # What was flushed says nothing of what comes after it.
+        session.watermark_us = NEVER
+    if session.waiting is not None and session.waiting[1] <= through_ms:
+        session.watermark_us = max(session.watermark_us, session.waiting[0])
+        session.waiting = None
+    session.watermark_us = min(session.watermark_us, awake_us)
+    if awake_us > session.watermark_us:
+        if now_ms <= through_ms:
+            session.watermark_us = awake_us
             session.waiting = None
-        session.watermark_us = min(session.watermark_us, awake_us)
-        if awake_us > session.watermark_us:
-            if now_ms <= through_ms:
-                session.watermark_us = awake_us
-                session.waiting = None
-            elif session.waiting is None or session.waiting[1] == now_ms:
-                session.waiting = (awake_us, now_ms)
-    _close(spec, session)
+        elif session.waiting is None or session.waiting[1] == now_ms:
+            session.waiting = (awake_us, now_ms)
 
 
 def _close(spec: AlignSpec, session: Session) -> None:
     window = session.window_after(spec, session.closed)
-    while window is not None and rules.closing_bound_us(spec, window) <= session.watermark_us:
+    while window is not None:
+        bound_us = rules.closing_bound_us(spec, window)
+        if bound_us > session.watermark_us:
+            session.closes_us = bound_us
+            break
         session.closed = window
-        session.revisions.get(window, Revision()).cause = None
+        session.due.append(window)
+        if (revision := session.revisions.get(window)) is not None:
+            revision.cause = None
         window = session.window_after(spec, window)
+    else:
+        session.closes_us = FOREVER
+    session.whole_from = rules.first_whole_tile(spec, session.closed)
 
 
 def note_closing(session: Session, now_ms: int) -> None:
@@ -79,28 +103,37 @@ def note_early(spec: AlignSpec, session: Session) -> None:
 def acknowledge(spec: AlignSpec, session: Session, window: int) -> None:
     """Every window up to this one is published."""
     session.acked = window
+    del session.due[: bisect_right(session.due, window)]
     session.closings = [one for one in session.closings if one.through_us > window]
-    session.revisions = {w: one for w, one in session.revisions.items() if w > window}
-    for sensor, held in session.held.items():
-        left = forget_held(spec, held, window)
-        session.size -= sum(size_of(r) for one in held if one not in left for r in one.records)
-        session.held[sensor] = left
+    if session.revisions:
+        session.revisions = {w: one for w, one in session.revisions.items() if w > window}
+    if session.held:
+        for at, held in session.held.items():
+            left = forget_held(spec, held, window)
+            session.size -= sum(size_of(r) for one in held if one not in left for r in one.records)
+            session.held[at] = left
+        session.lowest = session.find_lowest()
     forget(spec, session)
 
 
 def forget(spec: AlignSpec, session: Session) -> None:
     """Drop the first tiles, and triggers, that no window needs any more."""
-    while session.order:
-        index = session.order[0]
-        until_us = session.tiles[index].until_us
-        if until_us > session.acked:
-            following = session.window_after(spec, session.acked)
-            if following is not None and following <= until_us:
+    order, gone = session.order, False
+    while order:
+        tile = session.tiles[order[0]]
+        if tile.until_us > session.acked:
+            if rules.closing_bound_us(spec, tile.until_us) > session.watermark_us:
                 break
-            if rules.closing_bound_us(spec, until_us) > session.watermark_us:
+            following = session.due[0] if session.due else None
+            if following is None:
+                following = session.window_after(spec, session.acked)
+            if following is not None and following <= tile.until_us:
                 break
-        session.size -= session.tiles.pop(index).size
-        del session.order[0]
+        session.size -= tile.size
+        del session.tiles[order[0]], order[0]
+        gone = True
+    if gone:
+        session.lowest = session.find_lowest()
     if spec.trigger:
         keep_us = session.acked - spec.backward_us - spec.size_us
         session.triggers = [w for w in session.triggers if w > session.acked or w >= keep_us]

@@ -1,17 +1,24 @@
-"""One shard's windows in memory: the reference that the Redis scripts must agree with."""
+"""One shard's sessions and windows: the core that all alignment is done by.
+
+Pure: it has no clock, no Kafka and no Redis. What changes it are the calls below, with their
+arguments and nothing else, so that the same calls give the same state anywhere (``journal``).
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from schemas.sample import SessionEnd
 from streams.align import closing, rules
-from streams.align.assemble import assemble
-from streams.align.handing_out import end_of_session, raw_window
+from streams.align.leases import Leases, note_look
+from streams.align.quick import QuickTaker, takes_quickly
 from streams.align.restore import restored_session
-from streams.align.rules import MAX_TOMBSTONES, NEVER, LateReason
-from streams.align.session import Session
+from streams.align.rules import NEVER
+from streams.align.session import Counts, Session
 from streams.align.spec import AlignSpec
+from streams.align.taking import take
+from streams.align.tombs import Tomb, Tombs
+from streams.align.totals import Totals
 from streams.align.types import (
     Applied,
     Batch,
@@ -22,114 +29,140 @@ from streams.align.types import (
     WindowKey,
 )
 
+#: The name under which what belongs to no session is kept: no session has an empty one.
+SHARD = ""
+
 
 class ShardCore:
-    """Aligns the records of one shard. See ``WindowStore`` for what each call does."""
+    """Aligns the records of one shard. See ``WindowStore`` for what each call does.
+
+    ``touched`` has every session that a call may have changed, and ``SHARD`` where something of
+    none was; whoever keeps the state elsewhere takes it from there (``take_touched``).
+    """
 
     def __init__(self, spec: AlignSpec, shard: int, past: Restored | None = None) -> None:
         past = past or Restored()
-        self._spec = spec
-        self._shard = shard
-        self._sessions: dict[str, Session] = {}
-        #: session -> wall time at which it has to be looked at again.
+        self.spec = spec
+        self.sessions: dict[str, Session] = {}
+        self.tombs = Tombs()
+        #: Input -> next offset to be read.
+        self.applied: dict[str, int] = dict(past.committed)
+        #: Input -> offset -> distance and reason of a late sample, until it is published.
+        self.late: dict[str, dict[int, LateSample]] = {}
+        #: Input -> offsets that a published result has (after a restore).
+        self.done: dict[str, set[int]] = {i: set(offsets) for i, offsets in past.done.items()}
+        #: Session -> bytes kept with it.
+        self.notes: dict[str, bytes] = {}
+        self._touched: set[str] = set()
+        #: Session -> wall time at which it has to be looked at again.
         self._deadlines: dict[str, int] = {}
-        #: session -> wall time at which its lease ends.
-        self._leases: dict[str, int] = {}
-        #: expired session -> (wall time of its end, its newest closed window, its event state).
-        self._tombstones: dict[str, tuple[int, int, bytes]] = {}
-        self._applied: dict[str, int] = dict(past.committed)
-        #: input -> offset -> why a sample is late, until it is published.
-        self._late: dict[str, dict[int, tuple[LateReason, int]]] = {}
-        #: input -> offsets that a published result has (after a restore).
-        self._done: dict[str, set[int]] = {i: set(offsets) for i, offsets in past.done.items()}
-        self._notes: dict[str, bytes] = {}
-        for session in past.sessions:
-            self._sessions[session.session] = restored_session(spec, session)
-            self._deadlines[session.session] = 0
+        self._leases = Leases(spec, shard)
+        self._totals = Totals(spec)
+        self._quick = [
+            QuickTaker(spec, n) if takes_quickly(spec, n) else None for n in range(len(spec.inputs))
+        ]
+        for each in past.sessions:
+            self.adopt(restored_session(spec, each))
+
+    def adopt(self, session: Session) -> None:
+        """Go on with a session of former times; nothing of it is out on lease."""
+        session.leased = NEVER
+        session.counted = Counts()
+        self.sessions[session.name] = session
+        self._deadlines[session.name] = 0
+        self._note(session)
+
+    def take_touched(self) -> set[str]:
+        """What may have changed since this was last asked."""
+        touched, self._touched = self._touched, set()
+        return touched
 
     @property
-    def applied(self) -> dict[str, int]:
-        """Input -> next offset to be read."""
-        return dict(self._applied)
+    def size(self) -> int:
+        """Bytes that count against the caps, of all sessions."""
+        return self._totals.size
 
-    @property
-    def notes(self) -> dict[str, bytes]:
-        """Session -> bytes kept with it."""
-        return dict(self._notes)
+    def is_in_transit(self) -> bool:
+        """Whether anything is kept that belongs to no session."""
+        return any(self.late.values()) or any(self.done.values())
+
+    def touch_shard(self) -> None:
+        """Something that belongs to no session has changed."""
+        self._touched.add(SHARD)
+
+    def _note(self, session: Session) -> None:
+        """The session has changed."""
+        self._touched.add(session.name)
+        self._totals.note(session)
+        self._leases.note(session)
+
+    # -- records ------------------------------------------------------------------------------
 
     def apply(self, batch: Batch, now_ms: int) -> Applied:
-        """Take records of one input in, session by session, each session's in their order."""
-        input = batch.input
-        position = self._spec.position[input]
-        applied = self._applied.get(input, 0)
-        pending = self._late.setdefault(input, {})
+        """Take records of one input in, in order of their offsets."""
+        input, position = batch.input, self.spec.position[batch.input]
         through_ms = self._through(batch.read_through_ms)
-        late: dict[int, LateSample] = {}
-        repeats = dropped = 0
-        fresh: dict[str, list[Entry | SessionEnd]] = {}
-        records: list[Entry | SessionEnd] = [*batch.entries, *batch.ends]
-        for entry in sorted(records, key=_order):
-            if entry.offset >= applied:
-                fresh.setdefault(entry.session, []).append(entry)
-            elif isinstance(entry, Entry):
-                repeats += 1
-                if entry.offset in pending and entry.offset not in late:
-                    late[entry.offset] = _late_sample(input, entry, *pending[entry.offset])
-        done = self._done.get(input, set())
-        for name, entries in fresh.items():
-            session = self._sessions.get(name)
-            for entry in entries:
-                if isinstance(entry, SessionEnd):
-                    if session is not None:
-                        session.end(position, now_ms)
-                        self._deadlines[name] = min(self._deadlines[name], now_ms)
-                        closing.advance(self._spec, session, through_ms, now_ms)
-                    continue
-                session = session or self._begin(name, now_ms)
-                taken = session.take(self._spec, position, entry, now_ms, done=entry.offset in done)
-                if taken.late is not None and entry.offset not in late:
-                    pending[entry.offset] = taken.late
-                    late[entry.offset] = _late_sample(input, entry, *taken.late)
-                dropped += taken.unplaced
-                closing.advance(self._spec, session, through_ms, now_ms)
-            if session is not None:
-                if session.woke:
-                    due_ms = now_ms + self._spec.inputs[position].idle_after_ms
-                    self._deadlines[name] = min(self._deadlines[name], due_ms)
-                    session.woke = False
-                self._finish(session, now_ms)
-        self._done[input] = {offset for offset in done if offset >= batch.next_offset}
-        self._applied[input] = max(applied, batch.next_offset)
+        taking = _Taking(self, input, now_ms, through_ms)
+        records: Sequence[Entry | SessionEnd] = batch.entries
+        if batch.ends:
+            records = sorted([*batch.entries, *batch.ends], key=_order)
+        at = taking.pass_over_known(records)
+        quick = None if batch.ends or self.done.get(input) else self._quick[position]
+        while at < len(records):
+            if quick is not None:
+                at = quick.take(self.sessions, batch.entries, at, now_ms, taking.touched)
+                if at == len(records):
+                    break
+            taking.one(records[at])
+            at += 1
+        taking.finish()
+        if done := self.done.get(input):
+            self.done[input] = {offset for offset in done if offset >= batch.next_offset}
+            self._touched.add(SHARD)
+        self.applied[input] = max(self.applied.get(input, 0), batch.next_offset)
         for name, note in batch.notes.items():
-            if name in self._sessions:
-                self._notes[name] = note
+            if name in self.sessions:
+                self.notes[name] = note
+                self._touched.add(name)
         return self._answer(
-            late=tuple(late[offset] for offset in sorted(late)), repeats=repeats, dropped=dropped
+            late=tuple(taking.late[offset] for offset in sorted(taking.late)),
+            repeats=taking.repeats,
+            dropped=taking.dropped,
         )
 
     def _through(self, by_name: Mapping[str, int]) -> dict[int, int]:
-        position = self._spec.position
+        position = self.spec.position
         return {position[name]: at for name, at in by_name.items() if name in position}
 
-    def _begin(self, name: str, now_ms: int) -> Session:
-        session = Session.begin(self._spec, name, now_ms)
-        if (buried := self._tombstones.pop(name, None)) is not None:
-            _, session.closed, session.event_state = buried
-            session.acked = session.closed
-        self._sessions[name] = session
+    def begin(self, name: str, now_ms: int) -> Session:
+        """A session of which something came, new or back."""
+        session = Session.begin(self.spec, name, now_ms)
+        if (tomb := self.tombs.take(name)) is not None:
+            session.closed = session.acked = tomb.closed
+            session.whole_from = rules.first_whole_tile(self.spec, tomb.closed)
+            session.event_state = tomb.event_state
+        self.sessions[name] = session
         self._deadlines[name] = rules.next_deadline_ms(
-            self._spec, session.sensors, now_ms, now_ms, NEVER
+            self.spec, session.sensors, now_ms, now_ms, NEVER
         )
         return session
 
-    def _finish(self, session: Session, now_ms: int) -> None:
+    def look_by(self, name: str, at_ms: int) -> None:
+        """Look at a session again at a wall time, or before."""
+        if at_ms < self._deadlines[name]:
+            self._deadlines[name] = at_ms
+
+    def finish(self, session: Session, now_ms: int) -> None:
         """What is looked at once a call, after a session's last record."""
+        self._settle(session, now_ms)
+        self._note(session)
+
+    def _settle(self, session: Session, now_ms: int) -> None:
         closing.note_closing(session, now_ms)
-        closing.note_early(self._spec, session)
-        closing.forget(self._spec, session)
+        closing.note_early(self.spec, session)
+        closing.forget(self.spec, session)
         if session.waiting is not None:
-            recheck_ms = now_ms + rules.RECHECK_MS
-            self._deadlines[session.name] = min(self._deadlines[session.name], recheck_ms)
+            self.look_by(session.name, now_ms + rules.RECHECK_MS)
 
     def _answer(
         self,
@@ -139,159 +172,258 @@ class ShardCore:
         dropped: int = 0,
         forgotten: tuple[str, ...] = (),
     ) -> Applied:
-        sessions = self._sessions.values()
+        totals = self._totals
         return Applied(
             late=late,
             repeats=repeats,
-            due=sum(len(self._due(s)) + len(s.early()) + self._ends(s) for s in sessions),
-            open_windows=sum(s.open_tiles(self._spec) for s in sessions),
+            due=totals.due + self._leases.waiting(self.sessions),
+            open_windows=totals.open,
             dropped=dropped,
-            size=sum(s.size for s in sessions),
-            full=any(s.size > self._spec.max_session_bytes for s in sessions),
+            size=totals.size,
+            full=totals.full > 0,
             forgotten=forgotten,
         )
 
-    def _due(self, session: Session) -> list[int]:
-        return session.due(self._spec, max(session.acked, session.leased))
+    # -- the passing of time ------------------------------------------------------------------
 
-    def _ends(self, session: Session) -> bool:
-        return session.over and session.name not in self._leases
+    def tick(
+        self, read_through_ms: Mapping[str, int], now_ms: int
+    ) -> tuple[Applied, tuple[str, ...]]:
+        """Find sensors idle and sessions over; also tells which sessions that changed."""
+        self._expire(now_ms)
+        due = sorted(name for name, at_ms in self._deadlines.items() if at_ms <= now_ms)
+        return self.look(due, read_through_ms, now_ms)
 
-    def tick(self, read_through_ms: Mapping[str, int], now_ms: int) -> Applied:
-        """Find sensors idle and sessions over."""
-        self._end_leases(now_ms)
+    def look(
+        self, names: Iterable[str], read_through_ms: Mapping[str, int], now_ms: int
+    ) -> tuple[Applied, tuple[str, ...]]:
+        """The same for these sessions alone, whether their time has come or not."""
         through_ms = self._through(read_through_ms)
-        due = sorted(n for n, at_ms in self._deadlines.items() if at_ms <= now_ms)
-        for name in due:
-            self._look_at(self._sessions[name], through_ms, now_ms)
-        return self._answer(forgotten=tuple(name for name in due if name not in self._sessions))
+        changed = [n for n in names if self._look_at(self.sessions[n], through_ms, now_ms)]
+        forgotten = tuple(name for name in changed if name not in self.sessions)
+        return self._answer(forgotten=forgotten), tuple(changed)
 
-    def _look_at(self, session: Session, through_ms: Mapping[int, int], now_ms: int) -> None:
+    def _look_at(self, session: Session, through_ms: Mapping[int, int], now_ms: int) -> bool:
+        before = _looks(session)
         session.last_ms = now_ms if session.last_ms == NEVER else session.last_ms
         for sensor in session.sensors:
             if sensor.wall_ms == NEVER:
                 sensor.wall_ms = now_ms
             input_ms = through_ms.get(sensor.input, NEVER)
-            if rules.falls_idle(self._spec, sensor, input_ms, now_ms, session.ended_ms):
+            if rules.falls_idle(self.spec, sensor, input_ms, now_ms, session.ended_ms):
                 sensor.idle = True
-        closing.advance(self._spec, session, through_ms, now_ms)
+        closing.advance(self.spec, session, through_ms, now_ms)
         self._deadlines[session.name] = rules.next_deadline_ms(
-            self._spec, session.sensors, session.last_ms, now_ms, session.ended_ms
+            self.spec, session.sensors, session.last_ms, now_ms, session.ended_ms
         )
-        self._finish(session, now_ms)
-        over_ms = rules.over_at_ms(self._spec, session.last_ms, session.ended_ms)
-        everything = min(through_ms.get(n, NEVER) for n in range(len(self._spec.inputs)))
+        self._settle(session, now_ms)
+        over_ms = rules.over_at_ms(self.spec, session.last_ms, session.ended_ms)
+        everything = min(through_ms.get(n, NEVER) for n in range(len(self.spec.inputs)))
         done = (
             session.acked == session.closed
-            and session.window_after(self._spec, session.closed) is None
+            and session.window_after(self.spec, session.closed) is None
         )
         if session.all_idle() and done and over_ms <= now_ms and over_ms <= everything:
             if session.event_state:
                 session.over = True
             else:
                 self._bury(session, now_ms)
+                return True
+        if _looks(session) == before:
+            return False
+        self._note(session)
+        return True
 
-    def _bury(self, session: Session, now_ms: int) -> None:
-        del self._sessions[session.name], self._deadlines[session.name]
-        self._notes.pop(session.name, None)
+    def _bury(self, session: Session, at_ms: int) -> None:
+        """Forget a session but for what has to be known should it come back."""
+        name = session.name
+        self._touched.add(name)
+        del self.sessions[name], self._deadlines[name]
+        self.notes.pop(name, None)
+        self._totals.drop(session)
+        self._leases.drop(name)
         if session.closed == NEVER and not session.event_state:
             return
-        self._tombstones[session.name] = (now_ms, session.closed, session.event_state)
-        if len(self._tombstones) > MAX_TOMBSTONES:
-            oldest = min(self._tombstones, key=lambda name: (self._tombstones[name][0], name))
-            del self._tombstones[oldest]
+        forgotten = self.tombs.put(name, Tomb(at_ms, session.closed, session.event_state))
+        if forgotten is not None:
+            self._touched.add(forgotten)
 
-    def _end_leases(self, now_ms: float) -> None:
-        for name in [n for n, until_ms in self._leases.items() if until_ms <= now_ms]:
-            del self._leases[name]
-            self._sessions[name].leased = NEVER
+    # -- handing out --------------------------------------------------------------------------
 
-    def void_leases(self) -> None:
-        """Give every window that is out on lease back: its holder is gone."""
-        self._end_leases(float("inf"))
+    def lease(
+        self, limit: int, now_ms: int, lease_ms: int
+    ) -> tuple[list[Window], dict[str, list[int]]]:
+        """Hand out up to ``limit`` windows; also tells which of each session are early looks."""
+        self._expire(now_ms)
+        windows, looks = self._leases.hand_out(self.sessions, limit, now_ms + lease_ms)
+        for name in {window.session for window in windows}:
+            self._recount(self.sessions[name])
+        self._touched.update(looks)
+        return windows, looks
 
-    def lease(self, limit: int, now_ms: int, lease_ms: int) -> list[Window]:
-        """Hand out up to ``limit`` windows by (completed, session), each session's in order."""
-        self._end_leases(now_ms)
-        queues = {
-            name: due
-            for name, session in self._sessions.items()
-            if name not in self._leases and (due := self._due(session))
-        }
+    def note_looks(self, looks: Mapping[str, Sequence[int]]) -> None:
+        """Early results were handed out."""
+        for name, windows in looks.items():
+            for window in windows:
+                note_look(self.sessions[name], window)
+            self._note(self.sessions[name])
 
-        def head(name: str) -> tuple[int, str]:
-            return self._sessions[name].closing_of(queues[name][0]).at_ms, name
+    def taken_over(self) -> None:
+        """Another worker goes on: no window is out on lease, and all has to be looked at."""
+        self._expire(float("inf"))
+        self._deadlines = dict.fromkeys(self.sessions, 0)
 
-        windows: list[Window] = []
-        while queues and len(windows) < limit:
-            name = min(queues, key=head)
-            session = self._sessions[name]
-            taken = queues.pop(name)[: limit - len(windows)]
-            session.leased = taken[-1]
-            self._leases[name] = now_ms + lease_ms
-            windows += [
-                assemble(self._spec, self._shard, raw_window(self._spec, session, w)) for w in taken
-            ]
-        for name in sorted(self._sessions):
-            session = self._sessions[name]
-            for start_us in session.early():
-                if len(windows) < limit:
-                    revision = session.revisions[start_us]
-                    raw = raw_window(self._spec, session, start_us, revision)
-                    windows.append(assemble(self._spec, self._shard, raw))
-                    session.revisions[start_us].cause = None
-                    session.revisions[start_us].number += 1
-            if self._ends(session) and len(windows) < limit:
-                self._leases[name] = now_ms + lease_ms
-                windows.append(end_of_session(self._spec, self._shard, session))
-        return windows
+    def _expire(self, now_ms: float) -> None:
+        for name in self._leases.expire(now_ms):
+            self.sessions[name].leased = NEVER
+            self._recount(self.sessions[name])
+
+    def _recount(self, session: Session) -> None:
+        """What is out of the session has changed, which is nobody else's business."""
+        self._totals.note(session)
+        self._leases.note(session)
 
     def ack(
         self,
         windows: Sequence[WindowKey],
         late: Sequence[tuple[str, int]],
         event_states: Mapping[str, bytes],
-    ) -> dict[str, int]:
-        """Remove published windows and late samples; returns each input's committable offset.
+    ) -> None:
+        """Remove published windows and late samples.
 
         A window that is already gone, or not due, is passed over, and with it its event state:
         a second acknowledgement must not bring back an old one.
         """
+        newest: dict[tuple[str, bool], int] = {}
         for key in windows:
-            session = self._sessions.get(key.session)
+            named = (key.session, key.over)
+            newest[named] = max(newest.get(named, NEVER), key.start_us)
+        for (name, over), window in newest.items():
+            session = self.sessions.get(name)
             if session is None:
                 continue
-            state = event_states.get(key.session, session.event_state)
-            if key.over:
+            state = event_states.get(name, session.event_state)
+            if over:
                 # It may have come back since: then it goes on, with its events closed.
                 session.event_state = state
-                self._leases.pop(key.session, None)
+                self._leases.finished(session)
                 if session.over:
                     self._bury(session, session.last_ms)
-                continue
-            if not session.acked < key.start_us <= session.closed:
-                continue
-            session.event_state = state
-            closing.acknowledge(self._spec, session, key.start_us)
-            if session.leased != NEVER and session.leased <= session.acked:
-                session.leased = NEVER
-                self._leases.pop(key.session, None)
+                    continue
+            elif session.acked < window <= session.closed:
+                session.event_state = state
+                closing.acknowledge(self.spec, session, window)
+                if session.leased != NEVER and session.leased <= session.acked:
+                    self._leases.finished(session)
+            self._note(session)
         for input, offset in late:
-            self._late.get(input, {}).pop(offset, None)
-        return {i: self._committable(i) for i in self._spec.position if i in self._applied}
+            if self.late.get(input, {}).pop(offset, None) is not None:
+                self._touched.add(SHARD)
 
-    def _committable(self, input: str) -> int:
-        position = self._spec.position[input]
-        lowest = [session.lowest(position) for session in self._sessions.values()]
-        held = [offset for offset in lowest if offset is not None]
-        return min([self._applied[input], *held, *self._late.get(input, {})])
+    def committable(self) -> dict[str, int]:
+        """Input -> offset before which everything is finished."""
+        found = {}
+        for input, position in self.spec.position.items():
+            if (offset := self.applied.get(input)) is not None:
+                needed = self._totals.lowest(position, self.sessions)
+                held = () if needed is None else (needed,)
+                found[input] = min(offset, *held, *self.late.get(input, {}), offset)
+        return found
+
+
+class _Taking:
+    """One call of ``ShardCore.apply`` under way."""
+
+    def __init__(
+        self, core: ShardCore, input: str, now_ms: int, through_ms: Mapping[int, int]
+    ) -> None:
+        self._core = core
+        self._spec = core.spec
+        self._input = input
+        self._position = core.spec.position[input]
+        self._now_ms = now_ms
+        self._through_ms = through_ms
+        self._pending = core.late.setdefault(input, {})
+        self._done = core.done.get(input, ())
+        #: Sessions of which records were taken many at once, and all that came up here.
+        self.touched: dict[str, Session] = {}
+        self._seen: dict[str, Session] = {}
+        self.late: dict[int, LateSample] = {}
+        self.repeats = self.dropped = 0
+
+    def pass_over_known(self, records: Sequence[Entry | SessionEnd]) -> int:
+        """Position of the first record that was not applied before."""
+        applied = self._core.applied.get(self._input, 0)
+        for at, record in enumerate(records):
+            if record.offset >= applied:
+                return at
+            if isinstance(record, Entry):
+                self.repeats += 1
+                if (late := self._pending.get(record.offset)) is not None:
+                    self.late[record.offset] = late
+        return len(records)
+
+    def one(self, record: Entry | SessionEnd) -> None:
+        """Take one record, rule by rule."""
+        name, now_ms = record.session, self._now_ms
+        session = self._core.sessions.get(name)
+        if name in self.touched:
+            self._advance(self.touched.pop(name))
+        if isinstance(record, SessionEnd):
+            if session is None:
+                return
+            session.end(self._position, now_ms)
+            self._core.look_by(name, now_ms)
+        else:
+            if session is None:
+                session = self._core.begin(name, now_ms)
+            self._take(session, record)
+        self._seen[name] = session
+        closing.advance(self._spec, session, self._through_ms, now_ms)
+
+    def _take(self, session: Session, entry: Entry) -> None:
+        offset = entry.offset
+        taken = take(
+            self._spec, session, self._position, entry, self._now_ms, done=offset in self._done
+        )
+        if taken.late is not None and offset not in self.late:
+            reason, by_us = taken.late
+            self.late[offset] = self._pending[offset] = LateSample(
+                self._input, offset, entry.session, entry.sensor, entry.start_us, by_us, reason
+            )
+            self._core.touch_shard()
+        self.dropped += taken.unplaced
+
+    def _advance(self, session: Session) -> None:
+        session.last_ms = self._now_ms
+        self._seen[session.name] = session
+        closing.advance(self._spec, session, self._through_ms, self._now_ms)
+
+    def finish(self) -> None:
+        """After the last record."""
+        for session in self.touched.values():
+            self._advance(session)
+        idle_after_ms = self._spec.inputs[self._position].idle_after_ms
+        for session in self._seen.values():
+            if session.woke:
+                self._core.look_by(session.name, self._now_ms + idle_after_ms)
+                session.woke = False
+            self._core.finish(session, self._now_ms)
+
+
+def _looks(session: Session) -> tuple[object, ...]:
+    """What a look at a session may change, apart from how much is kept and due."""
+    return (
+        session.last_ms,
+        session.watermark_us,
+        session.waiting,
+        session.closed,
+        len(session.order),
+        session.over,
+        [(sensor.idle, sensor.wall_ms) for sensor in session.sensors],
+        [(one.cause, one.seen_by_watermark) for one in session.revisions.values()],
+    )
 
 
 def _order(record: Entry | SessionEnd) -> tuple[int, int]:
     return record.offset, record.start_us if isinstance(record, Entry) else 0
-
-
-def _late_sample(input: str, entry: Entry, reason: LateReason, late_by_us: int) -> LateSample:
-    return LateSample(
-        input, entry.offset, entry.session, entry.sensor, entry.start_us, late_by_us, reason
-    )

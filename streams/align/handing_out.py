@@ -18,7 +18,7 @@ def raw_window(
     first = rules.tile_of(spec, start_us - spec.backward_us)
     last = rules.tile_of(spec, start_us + spec.size_us + spec.overhang_us)
     closed = None if early else session.closing_of(start_us)
-    known = session.revisions.get(start_us)
+    known = session.revisions.get(start_us) if session.revisions else None
     return RawWindow(
         session=session.name,
         start_us=start_us,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 
 import msgspec
 
@@ -17,19 +16,17 @@ from streams.align.types import DROPPED, SAMPLE, Entry
 OVERHEAD_BYTES = 52
 
 
-class Run(msgspec.Struct, gc=False):
+class Run(msgspec.Struct, array_like=True, gc=False):
     """Records of one sensor, kept together, in order of arrival.
 
     ``after_us``: the newest window that was closed when they came; they are for later ones.
     ``plain``: all are whole samples without a sequence number, as most are.
-    ``size``: bytes of the features.
     """
 
     input: int
     sensor: str
     after_us: int
     records: list[Entry]
-    size: int = 0
     plain: bool = False
 
 
@@ -38,47 +35,41 @@ def size_of(record: Entry) -> int:
     return len(record.feature or b"") + OVERHEAD_BYTES
 
 
-def run_of(input: int, sensor: str, after_us: int, records: list[Entry]) -> Run:
-    """A run with what is to be known of all its records."""
-    size = 0
-    plain = True
-    for record in records:
-        feature = record.feature
-        if feature is None or record.part or record.sequence is not None:
-            plain = False
-        if feature is not None:
-            size += len(feature)
-    return Run(input, sensor, after_us, records, size, plain)
+def run_of(input: int, after_us: int, record: Entry) -> Run:
+    """A run of one record."""
+    plain = record.feature is not None and not record.part and record.sequence is None
+    return Run(input, record.sensor, after_us, [record], plain)
 
 
-@dataclass(slots=True)
-class Tile:
+class Tile(msgspec.Struct, array_like=True):
     """Records with an event time in [index, index + 1) * ``tile_us``, in order of arrival.
 
     ``until_us``: latest start of a window that may use a record of the tile.
     ``after_us``: the newest window that was closed to the record with the most windows open.
-    ``accepted``: (input, sensor) -> records counted against ``max_samples_per_window``.
+    ``accepted``: position of a sensor -> records counted against ``max_samples_per_window``.
     ``lowest``: input position -> lowest offset that the tile keeps from being committed.
+    ``latest``: position of a sensor -> where in ``runs`` the run is that its next record may join.
     """
 
     index: int
     until_us: int
     after_us: int = FOREVER
     size: int = 0
-    accepted: dict[tuple[int, str], int] = field(default_factory=dict)
-    lowest: dict[int, int] = field(default_factory=dict)
-    runs: list[Run] = field(default_factory=list)
+    accepted: dict[int, int] = msgspec.field(default_factory=dict)
+    lowest: dict[int, int] = msgspec.field(default_factory=dict)
+    runs: list[Run] = msgspec.field(default_factory=list)
+    latest: dict[int, int] = msgspec.field(default_factory=dict)
 
-    def keep(self, input: int, record: Entry, after_us: int, until_us: int) -> None:
-        """Add a record."""
-        self.runs.append(run_of(input, record.sensor, after_us, [record]))
+    def keep(self, input: int, at: int, record: Entry, after_us: int, until_us: int) -> None:
+        """Add a record of the sensor at a position."""
+        self.latest.pop(at, None)
+        self.runs.append(run_of(input, after_us, record))
         self.size += size_of(record)
         self.until_us = max(self.until_us, until_us)
         self.after_us = min(self.after_us, after_us)
         self.lowest[input] = min(self.lowest.get(input, record.offset), record.offset)
         if record.kind == SAMPLE:
-            sensor = (input, record.sensor)
-            self.accepted[sensor] = self.accepted.get(sensor, 0) + 1
+            self.accepted[at] = self.accepted.get(at, 0) + 1
 
     def drop_oldest(self, input: int) -> int:
         """Take the bytes of the sample of an input that came first; returns how many, 0 where

@@ -57,9 +57,9 @@ class MemoryStore:
             self._write(shard, owner, 1, ShardCore(self._spec, shard))
             return Claim(fresh=True)
         _, version, core = found
-        core.void_leases()
+        core.taken_over()
         self._write(shard, owner, version + 1, core)
-        return Claim(fresh=False, applied=core.applied, notes=core.notes)
+        return Claim(fresh=False, applied=dict(core.applied), notes=dict(core.notes))
 
     async def restore(self, shard: int, owner: str, past: Restored) -> None:
         """Replace whatever the shard holds by what the results topic knows."""
@@ -75,11 +75,11 @@ class MemoryStore:
 
     async def tick(self, shard: int, read_through_ms: Mapping[str, int], now_ms: int) -> Applied:
         """Find sensors idle and sessions over."""
-        return self._step(shard).tick(read_through_ms, now_ms)
+        return self._step(shard).tick(read_through_ms, now_ms)[0]
 
     async def lease(self, shard: int, limit: int, now_ms: int, lease_ms: int) -> list[Window]:
         """Hand out due windows, oldest first, and a session's in order."""
-        return self._step(shard).lease(limit, now_ms, lease_ms)
+        return self._step(shard).lease(limit, now_ms, lease_ms)[0]
 
     async def ack(
         self,
@@ -89,7 +89,9 @@ class MemoryStore:
         event_states: Mapping[str, bytes],
     ) -> dict[str, int]:
         """Mark windows and late samples as published; returns what may be committed."""
-        return self._step(shard).ack(windows, late, event_states)
+        core = self._step(shard)
+        core.ack(windows, late, event_states)
+        return core.committable()
 
     async def forget(self, shard: int) -> None:
         """Drop local knowledge of a shard that is no longer ours."""

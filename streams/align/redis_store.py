@@ -1,27 +1,29 @@
-"""Windows in Redis or Valkey: one atomic script per call, so that a worker can die at any point."""
+"""Windows kept in Redis or Valkey, so that a worker can die at any point.
+
+The windows of a shard are in its owner's memory (``core``); Redis has what it takes to be there
+again (``tenancy``). Every write is one atomic script that a former owner's cannot get past.
+"""
 
 from __future__ import annotations
 
 import asyncio
-import math
+import contextlib
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
-from typing import Literal, cast
+from collections.abc import Awaitable, Mapping, Sequence
+from typing import TypeVar, cast
 
 import redis.exceptions
 from redis.asyncio import Redis
 
-from streams.align import batch_wire, scripts, window_wire, wire
-from streams.align.assemble import assemble
-from streams.align.kept import Run
-from streams.align.keys import meta_key
+from streams.align import journal, scripts
+from streams.align.core import SHARD, ShardCore
+from streams.align.keys import LAYOUT, shard_keys
 from streams.align.spec import AlignSpec
-from streams.align.tile_cache import TileCache
+from streams.align.tenancy import Tenancy
 from streams.align.types import (
     Applied,
     Batch,
     Claim,
-    LateSample,
     Restored,
     Window,
     WindowKey,
@@ -38,6 +40,14 @@ _UNAVAILABLE = (
     redis.exceptions.OutOfMemoryError,
     OSError,
 )
+#: Entries or saves asked for at once when a shard is taken over: of 2 MB at most each.
+_PAGE = 32
+#: A safety net for shards that nobody works on any more, milliseconds. A week at least: a long
+#: backlog may leave an open window untouched for days.
+_LEAST_RETENTION_MS = 7 * 24 * 3_600_000
+
+
+Answer = TypeVar("Answer")
 
 
 class RedisStore:
@@ -46,175 +56,153 @@ class RedisStore:
     ``client``: one that never sends a command twice by itself (``connect_redis`` makes such); a
     repeated script would find its own first run and take that for lost state.
 
-    Every call may also raise ``StoreUnreachable``, which is retriable. Calls for one shard run
-    one after the other, calls for different shards at the same time. Closing the client is its
-    owner's part.
+    ``claim``, ``restore``, ``apply``, ``tick`` and ``forget`` write to Redis, and may raise
+    ``StoreUnreachable``, which is retriable. ``lease`` writes where it hands out early looks.
+    So does ``ack`` for late samples; of windows it is written with what comes next: lost in
+    between, they are handed out again, and their results have the same ids and content. After an
+    error a shard has to be claimed
+    again. Calls for one shard run one after the other, calls for different shards at the same
+    time. Closing the client is its owner's part.
     """
 
     def __init__(self, spec: AlignSpec, client: Redis) -> None:
         self._spec = spec
-        self._packed_spec = wire.pack_spec(spec)
         self._client = client
-        #: shard -> (owner, version) as this store wrote it last.
-        self._mine: dict[int, tuple[str, int]] = {}
-        #: shard -> what this store itself put into its tiles.
-        self._caches: dict[int, TileCache] = {}
-        #: shard -> lock; the version allows one call of a shard in flight.
+        self._digest = f"{LAYOUT}:{spec.digest}"
+        self._retention_ms = max(6 * spec.session_timeout_ms, _LEAST_RETENTION_MS)
+        self._tenancies: dict[int, Tenancy] = {}
+        #: shard -> lock; the version allows one write of a shard in flight.
         self._locks: defaultdict[int, asyncio.Lock] = defaultdict(asyncio.Lock)
 
-    async def _run(
-        self, script: str, shard: int, owner: str, version: int, now_ms: int, *payload: bytes
-    ) -> list[object]:
-        key = meta_key(self._spec.pipeline, shard)
-        try:
-            answer = await scripts.run(
-                self._client, script, key, owner, version, self._packed_spec, now_ms, *payload
-            )
-        except _UNAVAILABLE as error:
-            raise StoreUnreachable(
-                f"expected Redis to run {script!r} for shard {shard}, got "
-                f"{type(error).__name__}: {error}; check the server and its address"
-            ) from error
-        status, *rest = answer
-        if status == 1:
-            raise Fenced(shard, f"expected owner {owner!r}, got {_text(rest[0])!r}; let go of it")
-        if status == 2:
-            raise StateLost(
-                shard, f"expected version {version}, got {_text(rest[0])}; rewind the shard"
-            )
-        return rest
-
-    async def _step(self, script: str, shard: int, now_ms: int, *payload: bytes) -> list[object]:
-        async with self._locks[shard]:
-            if shard not in self._mine:
-                raise Fenced(shard, "expected a claim by this store, got none; claim it first")
-            owner, version = self._mine[shard]
-            answer = await self._run(script, shard, owner, version, now_ms, *payload)
-            if shard in self._mine:
-                self._mine[shard] = (owner, version + 1)
-            return answer
+    # -- taking over --------------------------------------------------------------------------
 
     async def claim(self, shard: int, owner: str) -> Claim:
         """Take a shard over: fences the former owner and voids its leases."""
         async with self._locks[shard]:
-            answer = await self._run("claim", shard, owner, 0, 0, wire.pack(()))
-            version, fresh, notes, *applied = answer
-            self._mine[shard] = (owner, _integer(version))
-            self._caches[shard] = TileCache()
-        flat = cast(Sequence[bytes], notes)
-        return Claim(
-            fresh=fresh == 1,
-            applied=_pairs(applied),
-            notes={_text(name): note for name, note in zip(flat[::2], flat[1::2], strict=True)},
-        )
+            await self._let_go(shard)
+            answer = await self._run("claim", shard, owner, self._digest, self._retention_ms)
+            version, fresh, first, entries, saves = (_integer(value) for value in answer[:5])
+            core = ShardCore(self._spec, shard)
+            tenancy = Tenancy(owner, version, core, first)
+            if not fresh:
+                try:
+                    await self._replay(shard, tenancy, entries, saves)
+                except StateLost:
+                    # Of no use to anybody: what is committed is read again.
+                    version = await self._replace(
+                        shard, owner, core := ShardCore(self._spec, shard)
+                    )
+                    tenancy, fresh = Tenancy(owner, version, core), 1
+                else:
+                    core.applied = _applied(answer[5:])
+            self._tenancies[shard] = tenancy
+        return Claim(fresh=fresh == 1, applied=dict(core.applied), notes=dict(core.notes))
+
+    async def _replay(self, shard: int, tenancy: Tenancy, entries: int, saves: int) -> None:
+        """Load what there is; it is ours alone once the version is found unchanged after that.
+
+        Raises ``StateLost`` where some of it is missing or cannot be read.
+        """
+        _, journal_key, saves_key = shard_keys(self._spec.pipeline, shard)
+        replay = journal.Replay(tenancy.core, shard)
+        loaded: dict[str, journal.Saved] = {}
+        cursor = -1
+        while cursor:
+            scan = self._client.hscan(saves_key, max(cursor, 0), count=_PAGE)
+            cursor, page = cast(tuple[int, dict[bytes, bytes]], await self._ask(scan))
+            for name, data in page.items():
+                # A scan may give a field twice.
+                if (text := name.decode()) not in loaded:
+                    loaded[text] = replay.load(text, data)
+        tenancy.found_saves(loaded)
+        for start in range(0, entries, _PAGE):
+            read = self._client.lrange(journal_key, start, start + _PAGE - 1)
+            for data in cast(list[bytes], await self._ask(read)):
+                number = tenancy.first + len(tenancy.entries)
+                replay.redo(number, data)
+                tenancy.found(number, len(data))
+        await self._step("check", shard, tenancy)
+        if len(tenancy.saved) != saves or len(tenancy.entries) != entries:
+            raise StateLost(shard, "expected all of what was written, got less; rewind the shard")
+        tenancy.core.taken_over()
 
     async def restore(self, shard: int, owner: str, past: Restored) -> None:
         """Replace whatever the shard holds by what the results topic knows."""
-        payload = wire.pack_restored(self._spec, past)
         async with self._locks[shard]:
-            (version,) = await self._run("restore", shard, owner, 0, 0, *payload)
-            self._mine[shard] = (owner, _integer(version))
-            self._caches[shard] = TileCache()
+            self._tenancies.pop(shard, None)
+            core = ShardCore(self._spec, shard, past)
+            version = await self._replace(shard, owner, core)
+            self._tenancies[shard] = tenancy = Tenancy(owner, version, core)
+            tenancy.saved = _names(core)
+
+    async def _replace(self, shard: int, owner: str, core: ShardCore) -> int:
+        core.take_touched()
+        saves = {name: journal.save(core, name, -1) for name in sorted(_names(core))}
+        flat = [part for name, (data, _) in saves.items() for part in (name, data)]
+        fields = [part for input, at in core.applied.items() for part in (f"a:{input}", at)]
+        status, *rest = await self._run(
+            "restore",
+            shard,
+            owner,
+            self._digest,
+            self._retention_ms,
+            len(flat) // 2,
+            *flat,
+            *fields,
+        )
+        if status == 1:
+            raise _fenced(shard, owner, rest)
+        return _integer(rest[0])
+
+    async def forget(self, shard: int) -> None:
+        """Drop local knowledge of a shard that is no longer ours; later calls are ``Fenced``.
+
+        What was acknowledged is written first, if Redis still takes it from us.
+        """
+        async with self._locks[shard]:
+            await self._let_go(shard)
+
+    async def _let_go(self, shard: int) -> None:
+        tenancy = self._tenancies.pop(shard, None)
+        if tenancy is not None and tenancy.unwritten:
+            with contextlib.suppress(Fenced, StateLost, StoreUnreachable):
+                await self._write(shard, tenancy)
+
+    # -- records and time ---------------------------------------------------------------------
 
     async def apply(self, shard: int, batch: Batch, now_ms: int) -> Applied:
-        """Take a chunk of one input in; ``ValueError`` for a time past ``MAX_EVENT_TIME_US``."""
-        payload, data, sent = batch_wire.pack_batch(self._spec, batch)
-        answer = await self._step("apply", shard, now_ms, payload, data)
-        repeats, dropped, due, open_windows, size, full = map(_integer, answer[:6])
-        self._remember(shard, sent, wire.unpack(cast(bytes, answer[6])))
-        late = wire.unpack(cast(bytes, answer[7]))
-        return Applied(
-            late=_late_samples(batch, late) if late else (),
-            repeats=repeats,
-            due=due,
-            open_windows=open_windows,
-            dropped=dropped,
-            size=size,
-            full=full > 0,
-        )
-
-    def _remember(
-        self,
-        shard: int,
-        sent: Sequence[batch_wire.SentGroup],
-        answers: Sequence[Literal[True] | Sequence[int]],
-    ) -> None:
-        cache = self._caches.get(shard)
-        if cache is None:
-            return
-        for group, answer in zip(sent, answers, strict=True):
-            if answer is True:
-                for tile, run in group.runs:
-                    cache.add(group.session, tile, run)
-            else:
-                cache.drop(group.session, answer)
+        """Take a chunk of one input in."""
+        async with self._locks[shard]:
+            tenancy = self._tenancy(shard)
+            core = tenancy.core
+            applied, step = journal.apply(core, batch, now_ms)
+            tenancy.note(step, {batch.input: core.applied[batch.input]})
+            await self._write(shard, tenancy)
+            return applied
 
     async def tick(self, shard: int, read_through_ms: Mapping[str, int], now_ms: int) -> Applied:
         """Find sensors idle and sessions over."""
-        payload = wire.pack(wire.pack_through(self._spec, read_through_ms))
-        answer = await self._step("tick", shard, now_ms, payload)
-        due, open_windows, size, full = map(_integer, answer[:4])
-        forgotten: list[str] = wire.unpack(cast(bytes, answer[4]))
-        for session in forgotten:
-            self._forget_tiles(shard, session, math.inf)
-        return Applied(
-            due=due,
-            open_windows=open_windows,
-            size=size,
-            full=full > 0,
-            forgotten=tuple(sorted(forgotten)),
-        )
+        async with self._locks[shard]:
+            tenancy = self._tenancy(shard)
+            applied, changed = tenancy.core.tick(read_through_ms, now_ms)
+            if changed:
+                tenancy.note(journal.Looked(now_ms, read_through_ms, changed))
+            if tenancy.unwritten:
+                await self._write(shard, tenancy)
+            return applied
 
-    def _forget_tiles(self, shard: int, session: str, before: float) -> None:
-        if (cache := self._caches.get(shard)) is not None:
-            cache.drop_before(session, before)
+    # -- windows ------------------------------------------------------------------------------
 
     async def lease(self, shard: int, limit: int, now_ms: int, lease_ms: int) -> list[Window]:
         """Hand out due windows, oldest first, and a session's in order."""
-        answer = await self._step("lease", shard, now_ms, wire.pack((limit, lease_ms)))
-        rows = window_wire.unpack_rows(cast(list[bytes], answer))
-        cache = self._caches.get(shard, TileCache())
-        found: dict[tuple[str, int], Sequence[Run]] = {}
-        missing: dict[tuple[str, int], int] = {}
-        for row in rows:
-            for tile, elements in row.tiles:
-                key = (row.session, tile)
-                if key not in found and key not in missing:
-                    runs = cache.get(row.session, tile, elements)
-                    if runs is None:
-                        missing[key] = elements
-                    else:
-                        found[key] = runs
-        if missing:
-            found |= await self._read(shard, [(*key, n) for key, n in sorted(missing.items())])
-        return [
-            window_wire.end_of_session(self._spec, shard, row)
-            if row.over
-            else assemble(
-                self._spec,
-                shard,
-                window_wire.raw_window(
-                    row, [(tile, found[row.session, tile]) for tile, _ in row.tiles]
-                ),
-            )
-            for row in rows
-        ]
-
-    async def _read(
-        self, shard: int, tiles: Sequence[tuple[str, int, int]]
-    ) -> dict[tuple[str, int], list[Run]]:
-        """Tiles that another worker wrote, or whose records were not taken as a whole."""
-        answer = await self._step("read", shard, 0, wire.pack(tiles))
-        parts = iter(cast(list[bytes], answer))
-        found: dict[tuple[str, int], list[Run]] = {}
-        cache = self._caches.get(shard, TileCache())
-        for session, tile, elements in tiles:
-            found[session, tile] = [
-                batch_wire.decode_element(session, next(parts), next(parts))
-                for _ in range(elements)
-            ]
-            cache.put(session, tile, found[session, tile])
-        return found
+        async with self._locks[shard]:
+            tenancy = self._tenancy(shard)
+            windows, looks = tenancy.core.lease(limit, now_ms, lease_ms)
+            if looks:
+                # No two results may have the same number: it has to be known before one is made.
+                tenancy.note(journal.Handed(looks))
+                await self._write(shard, tenancy)
+            return windows
 
     async def ack(
         self,
@@ -224,32 +212,90 @@ class RedisStore:
         event_states: Mapping[str, bytes],
     ) -> dict[str, int]:
         """Mark windows and late samples as published; returns what may be committed."""
-        payload, states, sessions = wire.pack_ack(windows, late, event_states)
-        left, *offsets = await self._step("ack", shard, 0, payload, states)
-        for session, tile in zip(sessions, wire.unpack(cast(bytes, left)), strict=True):
-            self._forget_tiles(shard, session, math.inf if tile is False else tile)
-        return _pairs(offsets)
+        async with self._locks[shard]:
+            tenancy = self._tenancy(shard)
+            if windows or late:
+                tenancy.core.ack(windows, late, event_states)
+                tenancy.note(journal.acknowledged(windows, late, event_states))
+            if late:
+                # A due window comes again by itself; a late sample's record, once committed, not.
+                await self._write(shard, tenancy)
+            return tenancy.core.committable()
 
-    async def forget(self, shard: int) -> None:
-        """Drop local knowledge of a shard that is no longer ours; later calls are ``Fenced``."""
-        self._mine.pop(shard, None)
-        self._caches.pop(shard, None)
+    # -- Redis --------------------------------------------------------------------------------
+
+    def _tenancy(self, shard: int) -> Tenancy:
+        tenancy = self._tenancies.get(shard)
+        if tenancy is None:
+            raise Fenced(shard, "expected a claim by this store, got none; claim it first")
+        return tenancy
+
+    async def _write(self, shard: int, tenancy: Tenancy) -> None:
+        """Write what was done; where that fails, this core is not what Redis has any more."""
+        there = len(tenancy.entries), len(tenancy.saved)
+        write = tenancy.next_write()
+        saved = [part for pair in write.saved.items() for part in pair]
+        fields = [part for pair in write.fields.items() for part in pair]
+        try:
+            await self._step(
+                "write",
+                shard,
+                tenancy,
+                *there,
+                write.dropped,
+                self._retention_ms,
+                len(write.saved),
+                len(write.deleted),
+                write.entry,
+                *saved,
+                *write.deleted,
+                *fields,
+            )
+        except BaseException:
+            self._tenancies.pop(shard, None)
+            raise
+        tenancy.version += 1
+
+    async def _step(
+        self, script: str, shard: int, tenancy: Tenancy, *args: bytes | str | int
+    ) -> None:
+        owner, version = tenancy.owner, tenancy.version
+        status, *rest = await self._run(script, shard, owner, version, *args)
+        if status == 1:
+            raise _fenced(shard, owner, rest)
+        if status == 2:
+            raise StateLost(
+                shard, f"expected version {version}, got {_text(rest[0])}; rewind the shard"
+            )
+
+    async def _run(self, script: str, shard: int, *args: bytes | str | int) -> list[object]:
+        keys = shard_keys(self._spec.pipeline, shard)
+        return cast(list[object], await self._ask(scripts.run(self._client, script, keys, *args)))
+
+    async def _ask(self, answer: Awaitable[Answer]) -> Answer:
+        try:
+            return await answer
+        except _UNAVAILABLE as error:
+            raise StoreUnreachable(
+                f"expected Redis to answer, got {type(error).__name__}: {error}; check the server "
+                "and its address"
+            ) from error
 
 
-def _late_samples(batch: Batch, rows: Sequence[tuple[int, int, int]]) -> tuple[LateSample, ...]:
-    by_offset = {entry.offset: entry for entry in reversed(batch.entries)}
-    return tuple(
-        LateSample(
-            input=batch.input,
-            offset=offset,
-            session=by_offset[offset].session,
-            sensor=by_offset[offset].sensor,
-            start_us=by_offset[offset].start_us,
-            late_by_us=late_by_us,
-            reason=wire.late_reason(reason),
-        )
-        for offset, late_by_us, reason in sorted(rows)
-    )
+def _names(core: ShardCore) -> set[str]:
+    """What of a core has a save when all of it is saved."""
+    names = core.sessions.keys() | set(core.tombs)
+    return names | {SHARD} if core.is_in_transit() else names
+
+
+def _applied(flat: Sequence[object]) -> dict[str, int]:
+    """Input -> next offset, of the fields of ``meta``."""
+    fields = {_text(k): v for k, v in zip(flat[::2], flat[1::2], strict=True)}
+    return {k.removeprefix("a:"): _integer(v) for k, v in fields.items() if k.startswith("a:")}
+
+
+def _fenced(shard: int, owner: str, rest: Sequence[object]) -> Fenced:
+    return Fenced(shard, f"expected owner {owner!r}, got {_text(rest[0])!r}; let go of it")
 
 
 def _integer(value: object) -> int:
@@ -258,7 +304,3 @@ def _integer(value: object) -> int:
 
 def _text(value: object) -> str:
     return value.decode() if isinstance(value, bytes) else str(value)
-
-
-def _pairs(flat: Sequence[object]) -> dict[str, int]:
-    return {_text(name): _integer(value) for name, value in zip(flat[::2], flat[1::2], strict=True)}

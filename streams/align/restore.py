@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from streams.align import rules
 from streams.align.rules import FOREVER, NAMELESS, NEVER, Sensor
-from streams.align.session import Revision, Session
+from streams.align.session import Revision, Session, places_of
 from streams.align.spec import AlignSpec
 from streams.align.types import RestoredSession
 
@@ -12,14 +12,17 @@ from streams.align.types import RestoredSession
 def restored_session(spec: AlignSpec, past: RestoredSession) -> Session:
     """The session as it goes on; silence counts from the first look at it."""
     closed = closed_window(spec, past)
+    sensors = restored_sensors(spec, past)
     return Session(
         past.session,
-        restored_sensors(spec, past),
+        sensors,
         last_ms=NEVER,
         closed=closed,
         acked=closed,
         event_state=past.event_state,
         revisions={start_us: Revision(number) for start_us, number in past.revisions.items()},
+        whole_from=rules.first_whole_tile(spec, closed),
+        places=places_of(sensors),
     )
 
 

@@ -1,7 +1,7 @@
 """The rules of alignment: pure decisions, the one place where they are written down.
 
-The in-memory core calls these functions; the Lua scripts repeat them, and property tests hold the
-two to each other.
+The core (``core``, ``session``) calls these functions. What it takes in without looking at every
+rule (``quick``) gives the same, and property tests hold the two to each other.
 
 **Windows.** [start, start + size) of event time. On a grid (tumbling, sliding) they begin at the
 multiples of ``tile_us``; a grid's window exists once a record has its time in it. Triggered, one
@@ -61,8 +61,9 @@ Of what ``hold`` keeps, all is forgotten that is older than what every later win
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Literal
+
+import msgspec
 
 from streams.align.spec import AlignSpec, InputRule, last_use_us
 
@@ -81,8 +82,7 @@ MAX_TOMBSTONES = 10_000
 LateReason = Literal["behind_sensor", "window_closed"]
 
 
-@dataclass(slots=True)
-class Sensor:
+class Sensor(msgspec.Struct, array_like=True, gc=False):
     """One sensor of one session. ``NEVER``/``FOREVER`` stand for "not yet".
 
     ``wall_ms`` is ``NEVER`` after a restore: silence then counts from the next tick.
@@ -141,12 +141,18 @@ def first_open_tile(spec: AlignSpec, closed: int) -> int:
     return closed // spec.tile_us + (0 if spec.trigger else 1)
 
 
+def first_whole_tile(spec: AlignSpec, closed: int) -> int:
+    """Index of the first tile of which no window that may use it as its own is closed."""
+    if closed == NEVER:
+        return NEVER
+    if spec.trigger:
+        return -(-(closed + spec.size_us) // spec.tile_us)
+    return (closed + spec.size_us) // spec.tile_us
+
+
 def is_whole_tile(spec: AlignSpec, tile: int, closed: int) -> bool:
     """Whether no window that may use the tile as its own is closed."""
-    start_us = tile * spec.tile_us
-    if spec.trigger:
-        return start_us >= closed + spec.size_us
-    return first_own_us(spec, start_us) > closed
+    return tile >= first_whole_tile(spec, closed)
 
 
 def sensor_watermark_us(spec: AlignSpec, sensor: Sensor) -> int:

@@ -15,7 +15,7 @@ from schemas.sample import SessionEnd
 SAMPLE, PART, INVALID, DROPPED = range(4)
 
 
-class Entry(msgspec.Struct, frozen=True, gc=False):
+class Entry(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """One record of one input as the aligner sees it, or one part of a record that was cut.
 
     ``feature`` is the encoder's output; ``None`` for a sample that was diverted as invalid: it

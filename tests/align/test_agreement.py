@@ -1,4 +1,6 @@
-"""The Lua scripts agree with the in-memory core, step by step, on whatever hypothesis thinks of."""
+"""What Redis keeps agrees with a core that never left its memory, step by step, on whatever
+hypothesis thinks of: a worker takes the shard over again and again from what was written.
+"""
 
 from __future__ import annotations
 
@@ -6,11 +8,14 @@ import asyncio
 from collections.abc import Collection
 from typing import Any
 
+import pytest
 from hypothesis import HealthCheck, Phase, event, given, settings
 from hypothesis import strategies as st
+from redis.asyncio import Redis
 
 from schemas.sample import SessionEnd
 from schemas.settings import RedisSettings
+from streams.align import tenancy
 from streams.align.memory import MemoryBackend, MemoryStore
 from streams.align.redis_store import RedisStore
 from streams.align.spec import AlignSpec
@@ -48,6 +53,8 @@ steps = st.one_of(
     st.tuples(st.just("ack"), st.integers(0, 4)),
     st.tuples(st.just("ack late")),
     st.tuples(st.just("claim"), st.sampled_from(("w1", "w2"))),
+    st.tuples(st.just("take over"), st.sampled_from(("w1", "w2"))),
+    st.tuples(st.just("take over"), st.sampled_from(("w1", "w2"))),
     st.tuples(st.just("restore")),
 )
 
@@ -55,9 +62,10 @@ steps = st.one_of(
 class Driver:
     """Does each step to both stores and holds their answers to each other."""
 
-    def __init__(self, spec: AlignSpec, *stores: WindowStore) -> None:
+    def __init__(self, spec: AlignSpec, client: Redis) -> None:
         self.cut = {rule.name for rule in spec.inputs if rule.matcher == "overlap"}
-        self.stores = stores
+        self.next_store = lambda: RedisStore(spec, client)
+        self.stores: list[WindowStore] = [MemoryStore(spec, MemoryBackend()), self.next_store()]
         self.now_ms = 1_000
         self.time_us = 0
         self.owner = "w1"
@@ -152,6 +160,11 @@ class Driver:
             case "claim", (owner,):
                 self.owner = owner
                 await self.both("claim", owner)
+            case "take over", (owner,):
+                self.owner = owner
+                await self.stores[1].forget(0)
+                self.stores[1] = self.next_store()
+                await self.both("claim", owner)
             case "restore", ():
                 await self.both("restore", self.owner, self.past.restored())
                 self.read = {name: self.past.committed.get(name, 0) for name in INPUTS}
@@ -162,7 +175,7 @@ async def agree(url: str, spec: AlignSpec, script: list[tuple[Any, ...]]) -> Non
     client = connect_redis(RedisSettings(url=url))
     try:
         await client.flushdb()
-        driver = Driver(spec, MemoryStore(spec, MemoryBackend()), RedisStore(spec, client))
+        driver = Driver(spec, client)
         await driver.both("claim", "w1")
         for name, *args in script:
             await driver.step(name, *args)
@@ -174,9 +187,17 @@ async def agree(url: str, spec: AlignSpec, script: list[tuple[Any, ...]]) -> Non
         await client.aclose()
 
 
-@settings(max_examples=150, phases=PHASES, suppress_health_check=[HealthCheck.too_slow])
-@given(spec=specs(), script=st.lists(steps, min_size=5, max_size=40))
-def test_scripts_agree_with_the_core_after_every_step(
-    own_redis: str, spec: AlignSpec, script: list[tuple[Any, ...]]
+@settings(max_examples=1500, phases=PHASES, suppress_health_check=[HealthCheck.too_slow])
+@given(
+    spec=specs(),
+    script=st.lists(steps, min_size=5, max_size=40),
+    journal_bytes=st.sampled_from((0, 300, 64_000)),
+)
+def test_redis_agrees_with_the_core_after_every_step(
+    own_redis: str, spec: AlignSpec, script: list[tuple[Any, ...]], journal_bytes: int
 ) -> None:
-    asyncio.run(agree(own_redis, spec, script))
+    """``journal_bytes``: with next to nothing sessions are saved at every write."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(tenancy, "_LEAST_JOURNAL_BYTES", journal_bytes)
+        patch.setattr(tenancy, "_JOURNAL_SHARE", 0)
+        asyncio.run(agree(own_redis, spec, script))

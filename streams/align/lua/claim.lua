@@ -1,28 +1,24 @@
--- Takes the shard over.
--- Answer: {0, version, fresh, notes (session and bytes in turn), input, next offset, ...}.
-local meta = call('HMGET', META, 'ver', 'spec', unpack(COUNTERS))
+-- Takes a shard over.
+-- KEYS: meta, journal, saves. ARGV: owner, digest of the spec, milliseconds to live.
+-- Answer: {version, fresh, number of the journal's first entry, entries, saves, fields of meta...}.
+local meta, journal, saves = KEYS[1], KEYS[2], KEYS[3]
+local kept = redis.call('HMGET', meta, 'spec', 'entries', 'saves')
 
-local function start_over()
-  wipe()
-  call('HSET', META, 'owner', OWNER, 'ver', 1, 'spec', spec.digest)
-  set_counters({})
-  save_counters()
-  return {0, 1, 1, {}}
+-- Windows of another shape cannot be gone on with, and half a state is none: what is committed is
+-- read again.
+if kept[1] ~= ARGV[2]
+    or tonumber(kept[2]) ~= redis.call('LLEN', journal)
+    or tonumber(kept[3]) ~= redis.call('HLEN', saves) then
+  redis.call('UNLINK', meta, journal, saves)
+  redis.call('HSET', meta, 'owner', ARGV[1], 'ver', 1, 'spec', ARGV[2], 'first', 0,
+             'entries', 0, 'saves', 0)
+  redis.call('PEXPIRE', meta, ARGV[3])
+  return {1, 1, 0, 0, 0}
 end
 
--- Windows of another shape cannot be gone on with; what is committed is read again.
-if not meta[1] or meta[2] ~= spec.digest then return start_over() end
-call('HSET', META, 'owner', OWNER)
-set_counters({unpack(meta, 3)})
-local answer = {0, call('HINCRBY', META, 'ver', 1), 0, call('HGETALL', P .. 'notes')}
--- Half a state is none.
-if end_leases('+inf') then return start_over() end
-save_counters()
-local fields = call('HGETALL', META)
-for i = 1, #fields, 2 do
-  if string.sub(fields[i], 1, 2) == 'a:' then
-    answer[#answer + 1] = string.sub(fields[i], 3)
-    answer[#answer + 1] = tonumber(fields[i + 1])
-  end
-end
+redis.call('HSET', meta, 'owner', ARGV[1])
+local version = redis.call('HINCRBY', meta, 'ver', 1)
+local first = tonumber(redis.call('HGET', meta, 'first'))
+local answer = {version, 0, first, tonumber(kept[2]), tonumber(kept[3])}
+for _, field in ipairs(redis.call('HGETALL', meta)) do answer[#answer + 1] = field end
 return answer

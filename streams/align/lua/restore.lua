@@ -1,29 +1,23 @@
--- Replaces the shard's state by what the results topic knows. Answer: {0, version}.
--- Payload: sessions (name, closed, sensors, length of the event state, revisions), done offsets and
--- the next offset per input. Bytes: the event states.
-local meta = call('HMGET', META, 'owner', 'ver')
-if meta[1] and meta[1] ~= OWNER then return {1, meta[1]} end
-local version = tonumber(meta[2] or '0') + 1
-wipe()
-set_counters({})
-local sessions, done, committed = payload[1], payload[2], payload[3]
-call('HSET', META, 'owner', OWNER, 'ver', version, 'spec', spec.digest)
-for _, row in ipairs(committed) do call('HSET', META, 'a:' .. row[1], row[2]) end
-for _, row in ipairs(sessions) do
-  local s = new_session(row[1])
-  s.closed, s.acked, s.sensors, s.last = row[2], row[2], row[3], NEVER
-  local state = next_bytes(row[4])
-  if state ~= '' then
-    s.has_state = 1
-    call('SET', P .. 'e:' .. s.name, state, 'PX', RETENTION_MS)
-  end
-  s.revisions = row[5]
-  save_session(s)
-  call('ZADD', P .. 'deadlines', 0, s.name)
+-- Replaces whatever there is of a shard.
+-- KEYS: meta, journal, saves. ARGV: owner, digest of the spec, milliseconds to live, number of
+-- saves, per save its name and bytes, then fields of meta and their values.
+-- Answer: {0, version}; {1, owner} fenced.
+local meta, journal, saves = KEYS[1], KEYS[2], KEYS[3]
+local kept = redis.call('HMGET', meta, 'owner', 'ver')
+if kept[1] and kept[1] ~= ARGV[1] then return {1, kept[1]} end
+local version, count = tonumber(kept[2] or '0') + 1, tonumber(ARGV[4])
+redis.call('UNLINK', meta, journal, saves)
+redis.call('HSET', meta, 'owner', ARGV[1], 'ver', version, 'spec', ARGV[2], 'first', 0,
+           'entries', 0, 'saves', count)
+local at = 5
+for _ = 1, count do
+  redis.call('HSET', saves, ARGV[at], ARGV[at + 1])
+  at = at + 2
 end
-for _, row in ipairs(done) do
-  for _, offset in ipairs(row[2]) do call('ZADD', P .. 'done:' .. row[1], offset, offset) end
-  call('PEXPIRE', P .. 'done:' .. row[1], RETENTION_MS)
+while at < #ARGV do
+  redis.call('HSET', meta, ARGV[at], ARGV[at + 1])
+  at = at + 2
 end
-save_counters()
+redis.call('PEXPIRE', meta, ARGV[3])
+redis.call('PEXPIRE', saves, ARGV[3])
 return {0, version}
