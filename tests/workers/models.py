@@ -8,7 +8,8 @@ from pathlib import Path
 import torch
 
 from schemas.inputs import InputSpec
-from schemas.pipeline import ModelSpec, Pipeline
+from schemas.model import ModelSpec
+from schemas.pipeline import Pipeline
 from schemas.sample import Modality
 from schemas.windows import WindowSpec
 from workers.backends.reference import ReferenceModel
