@@ -3,6 +3,7 @@
 WorkerError
 ├── CodecError           one payload cannot be decoded (carries a stable ``reason``)
 ├── ModelError           a model cannot be used: missing, damaged, or not what the pipeline asks for
+├── NonFiniteError       a model answered NaN or infinity
 ├── DeviceError          the asked-for device is not there or failed
 ├── TrainError           a training run cannot start or came out unusable
 └── OfflineError         windows of a recording cannot be written or read back
@@ -16,6 +17,8 @@ class WorkerError(Exception):
 
     #: Whether the same call may succeed later without anyone changing anything.
     retriable = False
+    #: Whether it can be the fault of a sample or window in the batch; the batch is then searched.
+    blames_item = True
 
 
 class CodecError(WorkerError):
@@ -33,9 +36,15 @@ class CodecError(WorkerError):
 class ModelError(WorkerError):
     """A model that cannot be used; ``model`` is the name or folder that was asked for."""
 
+    blames_item = False
+
     def __init__(self, model: str, message: str) -> None:
         super().__init__(f"model {model!r}: {message}")
         self.model = model
+
+
+class NonFiniteError(WorkerError):
+    """A model's output holds NaN or infinity for something in the batch: an error, no result."""
 
 
 class DeviceError(WorkerError):
@@ -45,6 +54,7 @@ class DeviceError(WorkerError):
     """
 
     retriable = True
+    blames_item = False
 
 
 class TrainError(WorkerError):

@@ -73,17 +73,12 @@ async def serve_worker(
     anything is consumed, when something that the worker needs is not there.
     """
     # Torch takes seconds to import; the rest of this module serves without it.
-    from workers.compute import TorchCompute
+    from workers.inference.loading import load_compute
 
     await check_redis(settings.redis)
     await check_broker(settings.kafka, CONNECT_TIMEOUT_S)
-    compute = await asyncio.to_thread(
-        TorchCompute.load,
-        pipeline,
-        device=settings.worker.device,
-        threads=settings.worker.threads or None,
-        max_delay_ms=settings.worker.max_batch_delay_ms,
-    )
+    compute = await asyncio.to_thread(load_compute, pipeline, settings.worker)
+    await asyncio.to_thread(compute.warm)
     topics = {plan.name: plan.partitions for plan in plan_topics(pipeline)}
     await asyncio.to_thread(check_partitions, settings.kafka, topics)
     redis = connect_redis(settings.redis)

@@ -16,6 +16,7 @@ from types import ModuleType
 from schemas.pipeline import Pipeline
 from schemas.result import ModelRef, Result
 from schemas.sample import Sample
+from schemas.settings import WorkerSettings
 from streams.align.types import Window
 from streams.compute import BadSample, Fusion
 from workers.codecs import cut as cutting
@@ -55,9 +56,12 @@ class Probe:
     features = "00"
 
     @classmethod
-    def load(cls, pipeline: Pipeline, **_: object) -> Probe:
-        """As ``TorchCompute.load``."""
+    def load(cls, pipeline: Pipeline, worker: WorkerSettings) -> Probe:
+        """As ``workers.inference.loading.load_compute``."""
         return cls()
+
+    def warm(self) -> None:
+        """Nothing to run."""
 
     def close(self) -> None:
         """Nothing is open."""
@@ -88,9 +92,9 @@ def _answer(window: Window) -> Fusion:
 
 if __name__ == "__main__":
     # ``workers.worker`` imports the model when it starts; here it finds the probe in its place.
-    stand_in = ModuleType("workers.compute")
-    stand_in.TorchCompute = Probe  # type: ignore[attr-defined]
-    sys.modules["workers.compute"] = stand_in
+    stand_in = ModuleType("workers.inference.loading")
+    stand_in.load_compute = Probe.load  # type: ignore[attr-defined]
+    sys.modules["workers.inference.loading"] = stand_in
 
     from workers.cli.main import run
 

@@ -1,0 +1,17 @@
+"""From a pipeline file and the settings to a model that computes."""
+
+from __future__ import annotations
+
+from schemas.pipeline import Pipeline
+from schemas.settings import WorkerSettings
+from workers.backends.reference import ReferenceModel
+from workers.inference.compute import ModelCompute
+
+
+def load_compute(pipeline: Pipeline, worker: WorkerSettings) -> ModelCompute:
+    """The pipeline's model on the configured device, not warm yet. Blocks for seconds.
+
+    Raises ``ModelError`` and ``DeviceError``.
+    """
+    model = ReferenceModel.load(pipeline, device=worker.device, threads=worker.threads or None)
+    return ModelCompute(pipeline, model, max_delay_ms=worker.max_batch_delay_ms)
