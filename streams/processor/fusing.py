@@ -62,7 +62,8 @@ async def fuse_windows(
     fused.fuse_seconds = time.perf_counter() - began
     fuse_ms = round(fused.fuse_seconds * 1000, 3)
     for window, answer in zip(spans, answers, strict=True):
-        result = _result(window, answer, pipeline, spec, compute.model, now_ms, fuse_ms)
+        model = answer.model or compute.model
+        result = _result(window, answer, pipeline, spec, model, now_ms, fuse_ms)
         fused.results.append((window.shard, result))
         if not (window.final and pipeline.events):
             continue
