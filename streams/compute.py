@@ -45,6 +45,12 @@ class Compute(Protocol):
     def model(self) -> ModelRef:
         """The model that answers."""
 
+    @property
+    def features(self) -> str:
+        """Digest of all that a feature depends on. Features that were made under another one are
+        of no use to ``fuse``.
+        """
+
     async def encode(self, samples: Sequence[Sample]) -> list[bytes | BadSample]:
         """One feature vector or one bad sample for each sample, in order. Never raises for input;
         ``ModelUnanswered`` where the model is elsewhere and does not answer, as ``fuse`` does.

@@ -85,7 +85,7 @@ async def serve_worker(
     metrics = Metrics(pipeline.pipeline)
     processor = PipelineProcessor(
         pipeline,
-        RedisStore(from_pipeline(pipeline, compute.model.digest), redis),
+        RedisStore(from_pipeline(pipeline, compute.features), redis),
         compute,
         result_log(pipeline, settings),
         owner=owner_name(),

@@ -53,6 +53,7 @@ class Probe:
     """``streams.compute.Compute`` without a network; features are names."""
 
     model = ModelRef("probe", "1", "00")
+    features = "00"
 
     @classmethod
     def load(cls, pipeline: Pipeline, worker: WorkerSettings) -> Probe:

@@ -18,6 +18,7 @@ from workers.codecs import decode
 from workers.device import device_failures, resolve_device, set_threads
 from workers.encoders.base import Array
 from workers.encoders.feature import to_wire
+from workers.encoders.identity import encoders_digest
 from workers.encoders.tiling import encode_arrays
 from workers.errors import ModelError, NonFiniteError
 from workers.fusion.network import Answer, fuse_tokens
@@ -36,6 +37,7 @@ class ReferenceModel:
         self._ref = model.ref
         self._modality_of = dict(modality_of)
         self._device = device
+        self._features = encoders_digest(model.manifest.architecture, model.network.encoders)
         self._network = model.network.to(device).eval()
 
     @classmethod
@@ -67,8 +69,8 @@ class ReferenceModel:
 
     @property
     def features(self) -> str:
-        """The digest of the weights."""
-        return self._ref.digest
+        """The digest of the encoders; another fusion over the same ones can use their features."""
+        return self._features
 
     @property
     def lanes(self) -> int:
