@@ -16,6 +16,15 @@ ImportName = Annotated[
 ]
 
 
+class ExplainSpec(Strict):
+    """What each result says of what its answers rest on, besides the model's own shares."""
+
+    #: Fuse each window again without every modality, or also without every sensor of those that
+    #: have several, and publish by how much the answers change. A window of k modalities is then
+    #: fused k + 1 times, or once more for each such sensor.
+    leave_one_out: Literal["none", "modalities", "sensors"] = "none"
+
+
 class ModelSpec(Strict):
     """Which model fuses the windows: a shipped name, a registry's name, or a folder with
     ``model.json``.
@@ -42,6 +51,7 @@ class ModelSpec(Strict):
     remote: Remote | None = None
     #: Name or folder of the local model that answers where this one does not.
     fallback: str | None = Field(default=None, min_length=1)
+    explain: ExplainSpec = ExplainSpec()
 
     @model_validator(mode="after")
     def _consistent(self) -> ModelSpec:

@@ -6,6 +6,7 @@ from schemas.pipeline import Pipeline
 from schemas.settings import WorkerSettings
 from workers.backends.reference import ReferenceModel
 from workers.inference.compute import ModelCompute
+from workers.insight.contributing import with_contributions
 
 
 def load_compute(pipeline: Pipeline, worker: WorkerSettings) -> ModelCompute:
@@ -14,4 +15,5 @@ def load_compute(pipeline: Pipeline, worker: WorkerSettings) -> ModelCompute:
     Raises ``ModelError`` and ``DeviceError``.
     """
     model = ReferenceModel.load(pipeline, device=worker.device, threads=worker.threads or None)
-    return ModelCompute(pipeline, model, max_delay_ms=worker.max_batch_delay_ms)
+    answering = with_contributions(model, pipeline)
+    return ModelCompute(pipeline, answering, max_delay_ms=worker.max_batch_delay_ms)
