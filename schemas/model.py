@@ -30,6 +30,15 @@ class ShadowSpec(Strict):
     version: FolderName | None = None
 
 
+class ExplainSpec(Strict):
+    """What each result says of what its answers rest on, besides the model's own shares."""
+
+    #: Fuse each window again without every modality, or also without every sensor of those that
+    #: have several, and publish by how much the answers change. A window of k modalities is then
+    #: fused k + 1 times, or once more for each such sensor.
+    leave_one_out: Literal["none", "modalities", "sensors"] = "none"
+
+
 class ModelSpec(Strict):
     """Which model fuses the windows: a shipped name, a registry's name, or a folder with
     ``model.json``.
@@ -58,6 +67,7 @@ class ModelSpec(Strict):
     fallback: str | None = Field(default=None, min_length=1)
     #: Its results go to ``<pipeline>.shadow``, and how often it agrees is measured.
     shadow: ShadowSpec | None = None
+    explain: ExplainSpec = ExplainSpec()
 
     @model_validator(mode="after")
     def _consistent(self) -> ModelSpec:

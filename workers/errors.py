@@ -5,11 +5,14 @@ WorkerError
 ├── ModelError           a model cannot be used: missing, damaged, or not what the pipeline asks for
 ├── NonFiniteError       a model answered NaN or infinity
 ├── DeviceError          the asked-for device is not there or failed
+├── RemoteError          a model behind a server did not answer, or not with an answer
 ├── TrainError           a training run cannot start or came out unusable
 └── OfflineError         windows of a recording cannot be written or read back
 """
 
 from __future__ import annotations
+
+from streams.errors import ModelUnanswered
 
 
 class WorkerError(Exception):
@@ -55,6 +58,21 @@ class DeviceError(WorkerError):
 
     retriable = True
     blames_item = False
+
+
+class RemoteError(WorkerError, ModelUnanswered):
+    """A model behind a server did not answer in time, or what came is no answer.
+
+    Never the fault of a sample: the same is asked again, or a fall-back answers. ``retriable`` is
+    False where the server refuses for good (a wrong key, a model that it does not have).
+    """
+
+    blames_item = False
+
+    def __init__(self, server: str, message: str, *, retriable: bool = True) -> None:
+        super().__init__(f"{server}: {message}")
+        self.server = server
+        self.retriable = retriable
 
 
 class TrainError(WorkerError):

@@ -6,6 +6,8 @@ For one batch, in this order:
 3. publish results and events, and wait until the broker has them;
 4. acknowledge the windows in the store, which says what is finished;
 5. commit that.
+Where the model is elsewhere and does not answer, step 2 is done again until it does; on the way
+out the windows stay leased, and the next owner is handed them again.
 Steps 3 to 5 of a batch go on while 1 and 2 of the next are done. A crash between any two repeats
 the later steps with the same ids and the same content.
 """
@@ -28,6 +30,7 @@ from streams.processor.fusing import Fused, fuse_windows
 from streams.processor.outputs import event_record, result_record
 from streams.processor.shard import Shard
 from streams.processor.shards import OwnedShards
+from streams.processor.waiting import until_answered
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +69,7 @@ class FuseLoop:
         self._wake = asyncio.Event()
         self._room = asyncio.Event()
         self._room.set()
+        self._stopping = asyncio.Event()
         self._batch = asyncio.Lock()
         self._task: asyncio.Task[None] | None = None
         self._publishing: asyncio.Task[None] | None = None
@@ -77,6 +81,7 @@ class FuseLoop:
 
     async def stop(self) -> None:
         """Stop between two batches; what is leased and unpublished is handed out again."""
+        self._stopping.set()
         if self._task is not None:
             async with self._batch:
                 try:
@@ -143,16 +148,36 @@ class FuseLoop:
             windows = await self._lease()
             if not windows:
                 return await self._publishing_done()
-            fused = await fuse_windows(
+            fused = await self._fuse(windows)
+            await self._publishing_done()
+            if fused is None:
+                return False
+            self._publishing = asyncio.create_task(self._complete(fused), name="publish")
+            return True
+
+    async def _fuse(self, windows: Sequence[Window]) -> Fused | None:
+        """``None``: the model does not answer, and nobody needs it to, since every shard is gone
+        or the worker ends.
+        """
+        owners = {number: self._shards.get(number) for number in {one.shard for one in windows}}
+
+        def wanted() -> bool:
+            return any(
+                shard is not None and shard.usable and self._shards.get(number) is shard
+                for number, shard in owners.items()
+            )
+
+        return await until_answered(
+            lambda: fuse_windows(
                 windows,
                 pipeline=self._pipeline,
                 spec=self._spec,
                 compute=self._compute,
                 now_ms=self._clock_ms(),
-            )
-            await self._publishing_done()
-            self._publishing = asyncio.create_task(self._complete(fused), name="publish")
-            return True
+            ),
+            wanted=wanted,
+            stop=self._stopping,
+        )
 
     async def _publishing_done(self) -> bool:
         """Wait for the batch that is being published; False where there is none."""

@@ -115,6 +115,7 @@ class PipelineProcessor:
             done=shard.done.get(name, ()),
             spec=self._spec,
             clocks=shard.clocks,
+            wanted=lambda: self._is_current(shard, chunk),
         )
         if not self._is_current(shard, chunk):
             return
