@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from schemas.contributions import Contributions
 from schemas.result import ModelRef
 from schemas.sample import Sample
 from streams.align.types import Window
@@ -31,11 +32,13 @@ class Fusion:
     ``tasks``: task -> label -> probability (each task's sum is 1). ``modalities``: share of each
     modality in the answer (sum 1, absent ones left out; empty where the model does not tell).
     ``model``: the one that really answered, where that is not the one that was asked.
+    ``contributions``: of modalities and sensors, where they were asked for and could be found.
     """
 
     tasks: Mapping[str, Mapping[str, float]]
     modalities: Mapping[str, float]
     model: ModelRef | None = None
+    contributions: Contributions | None = None
 
 
 class Compute(Protocol):
@@ -44,6 +47,12 @@ class Compute(Protocol):
     @property
     def model(self) -> ModelRef:
         """The model that answers."""
+
+    @property
+    def features(self) -> str:
+        """Digest of all that a feature depends on. Features that were made under another one are
+        of no use to ``fuse``.
+        """
 
     async def encode(self, samples: Sequence[Sample]) -> list[bytes | BadSample]:
         """One feature vector or one bad sample for each sample, in order. Never raises for input;

@@ -48,6 +48,11 @@ class ShardCore:
             self._deadlines[session.session] = 0
 
     @property
+    def digest(self) -> str:
+        """Of the spec that the state was made under."""
+        return self._spec.digest
+
+    @property
     def applied(self) -> dict[str, int]:
         """Input -> next offset to be read."""
         return dict(self._applied)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from streams.align.core import ShardCore
 from streams.align.spec import AlignSpec
@@ -31,6 +32,15 @@ class MemoryStore:
         #: shard -> (owner, version) as this store wrote it last.
         self._mine: dict[int, tuple[str, int]] = {}
 
+    @property
+    def encoder(self) -> str:
+        """What makes the features that are applied."""
+        return self._spec.encoder
+
+    def encode_by(self, encoder: str) -> None:
+        """Features are made by something else from now on; claim every shard again."""
+        self._spec = replace(self._spec, encoder=encoder)
+
     def _step(self, shard: int) -> ShardCore:
         """The shard's state, its version moved on; raises ``Fenced`` or ``StateLost``."""
         if shard not in self._mine:
@@ -53,7 +63,7 @@ class MemoryStore:
     async def claim(self, shard: int, owner: str) -> Claim:
         """Take a shard over: fences the former owner and voids its leases."""
         found = self._backend.shards.get(shard)
-        if found is None:
+        if found is None or found[2].digest != self._spec.digest:
             self._write(shard, owner, 1, ShardCore(self._spec, shard))
             return Claim(fresh=True)
         _, version, core = found

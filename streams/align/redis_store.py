@@ -6,6 +6,7 @@ import asyncio
 import math
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Literal, cast
 
 import redis.exceptions
@@ -61,6 +62,16 @@ class RedisStore:
         self._caches: dict[int, TileCache] = {}
         #: shard -> lock; the version allows one call of a shard in flight.
         self._locks: defaultdict[int, asyncio.Lock] = defaultdict(asyncio.Lock)
+
+    @property
+    def encoder(self) -> str:
+        """What makes the features that are applied."""
+        return self._spec.encoder
+
+    def encode_by(self, encoder: str) -> None:
+        """Features are made by something else from now on; claim every shard again."""
+        self._spec = replace(self._spec, encoder=encoder)
+        self._packed_spec = wire.pack_spec(self._spec)
 
     async def _run(
         self, script: str, shard: int, owner: str, version: int, now_ms: int, *payload: bytes

@@ -207,8 +207,19 @@ class WindowStore(Protocol):
     is not the one this store wrote last, and ``Fenced`` when another owner has claimed the shard.
     """
 
+    @property
+    def encoder(self) -> str:
+        """What makes the features that are applied."""
+
+    def encode_by(self, encoder: str) -> None:
+        """Features are made by something else from now on: ``claim`` every shard again. Until
+        then nothing may be applied to it.
+        """
+
     async def claim(self, shard: int, owner: str) -> Claim:
-        """Take a shard over: fences the former owner and voids its leases."""
+        """Take a shard over: fences the former owner and voids its leases. State with features of
+        another encoder is dropped, and counts as none.
+        """
 
     async def restore(self, shard: int, owner: str, past: Restored) -> None:
         """Replace whatever the shard holds by what the results topic knows."""

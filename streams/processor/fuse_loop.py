@@ -16,7 +16,8 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 from schemas.pipeline import Pipeline
@@ -122,6 +123,14 @@ class FuseLoop:
         """Wait for the batches under way, so that what they leased has been published."""
         async with self._batch:
             await self._publishing_done()
+
+    @asynccontextmanager
+    async def between_batches(self) -> AsyncIterator[None]:
+        """No batch is fused or published while the block runs; what failed is left to the loop."""
+        async with self._batch:
+            if self._publishing is not None:
+                await asyncio.wait({self._publishing})
+            yield
 
     async def _run(self) -> None:
         while True:

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+
+import msgspec
 
 from schemas.event import Event
 from schemas.pipeline import Pipeline
 from schemas.result import (
+    DECIMALS,
     ModelRef,
     Result,
-    TaskResult,
     Timings,
     WindowSpan,
     result_id,
+    task_result,
 )
 from schemas.units import us_to_iso
 from streams.align.report import sensor_uses
@@ -22,10 +25,6 @@ from streams.align.spec import AlignSpec
 from streams.align.types import Window
 from streams.compute import Compute, Fusion
 from streams.event_rules import close_all, decode_state, encode_state, step
-
-#: Probabilities and shares are published with so many decimals: far finer than a model's
-#: accuracy, coarse enough to hide a float's dependence on its batch.
-DECIMALS = 4
 
 
 @dataclass(slots=True)
@@ -105,7 +104,7 @@ def _result(
         window=WindowSpan(us_to_iso(window.start_us), us_to_iso(window.end_us)),
         revision=window.revision,
         final=window.final,
-        tasks={task: _task(probabilities) for task, probabilities in answer.tasks.items()},
+        tasks={task: task_result(probabilities) for task, probabilities in answer.tasks.items()},
         modalities={name: round(share, DECIMALS) for name, share in answer.modalities.items()},
         sensors=sensors,
         quality=quality,
@@ -118,10 +117,5 @@ def _result(
             list(window.idle),
         ),
         cause=window.cause,
+        contributions=msgspec.UNSET if answer.contributions is None else answer.contributions,
     )
-
-
-def _task(probabilities: Mapping[str, float]) -> TaskResult:
-    rounded = {label: round(value, DECIMALS) for label, value in probabilities.items()}
-    # The first of equals, so that a tie after rounding has one answer.
-    return TaskResult(max(rounded, key=rounded.__getitem__), rounded)

@@ -18,6 +18,7 @@ from streams.metrics import Metrics
 from streams.processor.fuse_loop import FuseLimits, FuseLoop
 from streams.processor.history import ResultLog
 from streams.processor.intake import Intake, take_in
+from streams.processor.live_model import LiveModel
 from streams.processor.outputs import late_record
 from streams.processor.pace import Pace
 from streams.processor.shard import Shard
@@ -56,7 +57,7 @@ class PipelineProcessor:
             for name, rule in pipeline.inputs.items()
         }
         self._store = store
-        self._compute = compute
+        self._model = LiveModel(compute)
         self._metrics = metrics
         self._clock_ms = clock_ms
         self.shards = OwnedShards(pipeline, store, takeover)
@@ -64,12 +65,13 @@ class PipelineProcessor:
             pipeline,
             spec,
             store,
-            compute,
+            self._model,
             self.shards,
             metrics=metrics,
             limits=limits or FuseLimits(),
             clock_ms=clock_ms,
         )
+        self._draining = False
         self._engine: Engine
         self._pace: Pace
 
@@ -107,7 +109,7 @@ class PipelineProcessor:
             chunk,
             pipeline=self._pipeline,
             reader=self._readers[name],
-            compute=self._compute,
+            compute=self._model,
             metrics=self._metrics,
             known_below=shard.applied.get(name, 0),
             done=shard.done.get(name, ()),
@@ -206,8 +208,28 @@ class PipelineProcessor:
         """Fuse and publish every window that is due now."""
         await self._fuse.finish_due()
 
+    async def exchange_model(self, compute: Compute) -> bool:
+        """Answer by another model from the next batch on; returns once the former one is unused.
+
+        Between two batches: 1. with features of its own, the store is told, 2. the models are
+        exchanged, 3. every shard starts over, so that what is open is encoded again. No step
+        waits, so that nobody sees one without the others. False where the worker is draining.
+        """
+        async with self._fuse.between_batches():
+            if self._draining:
+                return False
+            encodes = compute.features != self._model.features
+            if encodes:
+                self._store.encode_by(compute.features)
+            unused = self._model.exchange(compute)
+            if encodes:
+                self.shards.encode_again()
+        await unused.wait()
+        return True
+
     async def drain(self) -> None:
         """Publish what is due and commit what is finished; open windows stay in the store."""
+        self._draining = True
         await self.shards.stop_recovering()
         await self._fuse.stop()
         await self.publish_due()

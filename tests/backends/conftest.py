@@ -17,7 +17,8 @@ from workers.backends.base import Model
 from workers.backends.export import export_model
 from workers.backends.graphs.description import GraphsManifest
 from workers.backends.opening import open_model
-from workers.model_file import MODEL_FILE, save_model
+from workers.model_file import save_model
+from workers.registry.layout import MODEL_FILE
 
 #: What takes longest is making graphs: these have each of the forms that differ in kind.
 EXPORTED = (Modality.VIDEO, Modality.AUDIO, Modality.TEXT, Modality.OBJECTS)

@@ -23,7 +23,7 @@ from workers.backends.graphs.archive import check_archive
 from workers.backends.graphs.description import GraphsManifest, problems
 from workers.backends.opening import open_model
 from workers.errors import ModelError
-from workers.model_file import MODEL_FILE
+from workers.registry.layout import MODEL_FILE
 
 #: Largest difference of a probability, stated in ``export_model``.
 TOLERANCE = 1e-4

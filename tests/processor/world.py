@@ -45,10 +45,18 @@ class World:
 
     async def worker(self) -> PipelineProcessor:
         """A new worker that has taken the shard over."""
+        processor = await self.idle_worker()
+        await self.engine.assign(processor)
+        return processor
+
+    async def idle_worker(self) -> PipelineProcessor:
+        """A new worker that owns nothing yet; ``store`` is its view of the windows."""
         self.workers += 1
+        spec = from_pipeline(self.pipeline, self.compute.features)
+        self.store = MemoryStore(spec, self.backend)
         processor = PipelineProcessor(
             self.pipeline,
-            MemoryStore(from_pipeline(self.pipeline), self.backend),
+            self.store,
             self.compute,
             self.engine.result_log,
             owner=f"worker-{self.workers}",
@@ -56,7 +64,6 @@ class World:
             clock_ms=lambda: self.now_ms,
         )
         await processor.start(self.engine)
-        await self.engine.assign(processor)
         return processor
 
     async def settle(self, processor: PipelineProcessor) -> None:

@@ -38,7 +38,8 @@ from workers.encoders.objects import ObjectsEncoder
 from workers.errors import ModelError
 from workers.fusion.network import Network
 from workers.fusion.tokens import MODALITIES, TokenBatch
-from workers.model_file import MODEL_FILE, LoadedModel, load_model
+from workers.model_file import LoadedModel, load_model
+from workers.registry.layout import MODEL_FILE
 
 EXPORTED = "torch-export-1"
 ONNX = "onnx-1"

@@ -19,7 +19,8 @@ from workers.backends.graphs.reading import read_graphs
 from workers.backends.reference import ReferenceModel
 from workers.device import resolve_device, set_threads
 from workers.errors import ModelError
-from workers.model_file import ARCHITECTURE, MODEL_FILE, load_model, resolve_folder
+from workers.model_file import ARCHITECTURE, load_model, resolve_folder
+from workers.registry.layout import MODEL_FILE
 
 
 class _Kind(msgspec.Struct):

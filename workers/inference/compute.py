@@ -69,6 +69,11 @@ class ModelCompute:
         """The model that answers."""
         return self._model.ref
 
+    @property
+    def features(self) -> str:
+        """What its features depend on."""
+        return self._model.features
+
     def warm(self) -> None:
         """Run every shape of batch once; blocks."""
         self._lanes.submit(self._model.warm, self._max_batch).result()

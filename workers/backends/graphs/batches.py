@@ -2,19 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from workers.backends.graphs.description import MIN_LENGTH, GraphForm, TensorForm
 from workers.encoders.base import Array, power_of_two
-from workers.fusion.tokens import Tokens, collate
+from workers.encoders.tiling import by_class
+from workers.fusion.tokens import MODALITIES, Tokens, collate
+
+Item = TypeVar("Item")
 
 Tensors = Mapping[str, NDArray[Any]]
 #: Longer axes do not come out of the codecs: audio has 6,000 frames at most.
 _MAX_LENGTH = 8_192
+
+
+def chunks(
+    items: Sequence[Item], class_of: Callable[[Item], int], rows_of: Callable[[int], int]
+) -> Iterator[tuple[int, list[int]]]:
+    """Positions 0..n-1 by class, at most ``rows_of(class)`` of one class at a time.
+
+    >>> list(chunks([7, 7, 9, 7], lambda length: length, lambda length: 2))
+    [(7, [0, 1]), (7, [3]), (9, [2])]
+    """
+    for key, positions in by_class(items, class_of).items():
+        rows = rows_of(key)
+        for start in range(0, len(positions), rows):
+            yield key, positions[start : start + rows]
 
 
 def fixed(form: GraphForm, role: str, axis: int) -> int:
@@ -85,6 +102,30 @@ def _check(form: TensorForm, tensor: NDArray[Any], rows: int) -> None:
             f"output {form.name!r}: expected {form.dtype} {expected}, "
             f"got {tensor.dtype} {list(tensor.shape)}"
         )
+
+
+def cut_tokens(tokens: Tokens, length: int) -> Tokens:
+    """The newest tokens where a graph of fixed length has room for fewer."""
+    if len(tokens) <= length:
+        return tokens
+    return Tokens(
+        tokens.features[-length:],
+        tokens.modalities[-length:],
+        tokens.sensors[-length:],
+        tokens.times[-length:],
+    )
+
+
+def shares_of(values: NDArray[np.float32], tokens: Tokens) -> dict[str, float]:
+    """A window's row of ``shares``: those of the modalities that are there, their sum 1."""
+    there = {MODALITIES[index] for index in tokens.modalities}
+    found = {
+        modality.value: float(share)
+        for modality, share in zip(MODALITIES, values.astype(np.float64), strict=True)
+        if modality in there and share > 0.0
+    }
+    total = sum(found.values())
+    return {modality: share / total for modality, share in found.items()}
 
 
 def softmax(logits: NDArray[np.float32]) -> NDArray[np.float64]:

@@ -20,9 +20,8 @@ from workers.backends.graphs.description import FUSE, GraphForm, GraphsManifest,
 from workers.codecs import decode
 from workers.codecs.forms import INPUT_FORMS
 from workers.encoders.base import Array
-from workers.encoders.tiling import tiles
 from workers.errors import ModelError, NonFiniteError, RemoteError, WorkerError
-from workers.fusion.tokens import MODALITIES, Tokens, length_class, window_tokens
+from workers.fusion.tokens import Tokens, length_class, window_tokens
 
 #: Rows of a graph in this process: an item is then always computed in the same shape.
 _TILE = 8
@@ -55,10 +54,10 @@ class GraphRunner(Protocol):
 class GraphModel:
     """``workers.backends.base.Model`` over graphs that a description describes.
 
-    In this process items are computed in shapes that depend on the item alone (see
-    ``workers.encoders.tiling``): its answer is the same to the last bit whatever else is in the
-    batch, where kernels do not round a row by its place, as some of ONNX Runtime's do (1e-6). A
-    server is sent whole batches and may batch as it likes.
+    In this process items are computed in shapes that depend on the item alone: its answer is the
+    same to the last bit whatever else is in the batch, where kernels do not round a row by its
+    place, as some of ONNX Runtime's do (1e-6). A server is sent whole batches and may batch as it
+    likes.
     """
 
     def __init__(
@@ -125,7 +124,7 @@ class GraphModel:
             row_bytes = item_bytes * math.prod(size or length for size in shape)
             return batches.fixed(form, "values", 0) or self._rows(_TILE, row_bytes)
 
-        for length, places in tiles(decoded, class_of, rows_of):
+        for length, places in batches.chunks(decoded, class_of, rows_of):
             rows = self._filled(form, "values", rows_of(length), len(places))
             part = [decoded[place] for place in places]
             inputs = batches.encoder_inputs(form, part, shape, length, rows)
@@ -155,9 +154,9 @@ class GraphModel:
             tile = max(1, min(_TILE, _TILE_TOKENS // length))
             return batches.fixed(form, "features", 0) or self._rows(tile, row_bytes)
 
-        for length, places in tiles(tokens, class_of, rows_of):
+        for length, places in batches.chunks(tokens, class_of, rows_of):
             rows = self._filled(form, "features", rows_of(length), len(places))
-            part = [_cut(tokens[place], length) for place in places]
+            part = [batches.cut_tokens(tokens[place], length) for place in places]
             inputs = batches.fusion_inputs(form, part, length, rows)
             found = self._run(FUSE, inputs, rows)
             answers.update(zip(places, self._answers(found, part), strict=True))
@@ -243,33 +242,10 @@ class GraphModel:
                     )
                     for task, values in tasks.items()
                 },
-                {} if shares is None else _shares(shares[row], windows[row]),
+                {} if shares is None else batches.shares_of(shares[row], windows[row]),
             )
             for row in range(count)
         ]
-
-
-def _cut(tokens: Tokens, length: int) -> Tokens:
-    """The newest tokens where a graph of fixed length has room for fewer."""
-    if len(tokens) <= length:
-        return tokens
-    return Tokens(
-        tokens.features[-length:],
-        tokens.modalities[-length:],
-        tokens.sensors[-length:],
-        tokens.times[-length:],
-    )
-
-
-def _shares(values: NDArray[np.float32], tokens: Tokens) -> dict[str, float]:
-    there = {MODALITIES[index] for index in tokens.modalities}
-    found = {
-        modality.value: float(share)
-        for modality, share in zip(MODALITIES, values.astype(np.float64), strict=True)
-        if modality in there and share > 0.0
-    }
-    total = sum(found.values())
-    return {modality: share / total for modality, share in found.items()}
 
 
 def _encoders_digest(manifest: GraphsManifest, remote: str) -> str:

@@ -11,7 +11,7 @@ import msgspec
 
 from workers.backends.graphs.description import GraphsManifest, problems
 from workers.errors import ModelError
-from workers.model_file import MODEL_FILE
+from workers.registry.layout import MODEL_FILE
 
 
 @dataclass(frozen=True, slots=True)
