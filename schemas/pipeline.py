@@ -11,6 +11,8 @@ from typing import Annotated
 from pydantic import Field, model_validator
 
 from schemas.inputs import InputSpec, Name, Nearest, Strict
+from schemas.model import ModelSpec
+from schemas.sample import Modality
 from schemas.units import Duration
 from schemas.windows import Limits, ResultSpec, WindowSpec
 
@@ -22,13 +24,6 @@ class ClockSpec(Strict):
 
     max_ahead: Duration = timedelta(days=1)
     max_behind: Duration = timedelta(days=3650)
-
-
-class ModelSpec(Strict):
-    """Which model fuses the windows: a shipped name or a folder with ``model.json``."""
-
-    name: str
-    max_batch: int = Field(default=64, gt=0, le=4096)
 
 
 class EventSpec(Strict):
@@ -85,10 +80,28 @@ class Pipeline(Strict):
                 f"window.sensor: expected a sensor that an input declares, got "
                 f"{self.window.sensor!r}; declare it under the input's sensors"
             )
+        self._check_sent()
         names = [event.name for event in self.events]
         if len(set(names)) != len(names):
             raise ValueError(f"events: expected distinct names, got {names}")
         return self
+
+    def _check_sent(self) -> None:
+        """A chat model is sent inputs that there are, of kinds that can be put into a message."""
+        remote = self.model.remote
+        if remote is None or remote.kind != "chat":
+            return
+        for name in remote.inputs or self.inputs:
+            if name not in self.inputs:
+                raise ValueError(
+                    f"model.remote.inputs: expected names of inputs, got {name!r}; "
+                    f"there are {', '.join(self.inputs)}"
+                )
+            if self.inputs[name].modality is Modality.POINTS:
+                raise ValueError(
+                    f"model.remote.inputs: a chat model cannot be sent points; list the inputs "
+                    f"to send without {name!r}"
+                )
 
     def _check_matcher(self, name: str, spec: InputSpec) -> None:
         triggered = self.window.kind == "triggered"
@@ -112,6 +125,10 @@ class Pipeline(Strict):
     @property
     def events_topic(self) -> str:
         return self.topic("events")
+
+    @property
+    def shadow_topic(self) -> str:
+        return self.topic("shadow")
 
     @property
     def late_topic(self) -> str:

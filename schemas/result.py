@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import uuid
+from collections.abc import Mapping
 from typing import Literal
 
 import msgspec
 
+from schemas.contributions import Contributions
 from schemas.errors import WireError
 
 RESULT_TYPE = "sensorium.result.v1"
@@ -17,6 +19,9 @@ _NAMESPACE_BYTES = ID_NAMESPACE.bytes
 #: RFC 4122 fixes the two highest bits of this digit to 10.
 _VARIANT_DIGIT = {digit: "89ab"[int(digit, 16) % 4] for digit in "0123456789abcdef"}
 
+#: Probabilities and shares are published with so many decimals: far finer than a model's
+#: accuracy, coarse enough to hide a float's dependence on its batch.
+DECIMALS = 4
 #: Why a sensor has nothing in a window.
 AbsentReason = Literal["idle", "never_seen", "dropped", "late", "invalid"]
 #: Why a result was published when it was.
@@ -115,7 +120,9 @@ class Result(msgspec.Struct, frozen=True):
     Revisions of a window are numbered from 0 on, not always without a gap; the final one is the
     last. How many come before it depends on the pace of reading; its id and the rest of it do not.
     ``cause``: the watermark (or a flush) that closed the window, ``early``, a first look before
-    that, or ``late``, samples that came while lateness is allowed.
+    that, or ``late``, samples that came while lateness is allowed. ``modalities``: the model's own
+    shares, of attention where it has any. ``contributions``: only where the pipeline file asks for
+    them.
     """
 
     id: str
@@ -131,6 +138,7 @@ class Result(msgspec.Struct, frozen=True):
     model: ModelRef
     timings: Timings
     cause: Cause = "watermark"
+    contributions: Contributions | msgspec.UnsetType = msgspec.UNSET
 
 
 _encoder = msgspec.json.Encoder()
@@ -158,6 +166,17 @@ def derived_id(name: str) -> str:
     digits = hashlib.sha1(_NAMESPACE_BYTES + name.encode(), usedforsecurity=False).hexdigest()
     variant = _VARIANT_DIGIT[digits[16]]
     return f"{digits[:8]}-{digits[8:12]}-5{digits[13:16]}-{variant}{digits[17:20]}-{digits[20:32]}"
+
+
+def task_result(probabilities: Mapping[str, float]) -> TaskResult:
+    """A task's answer as it is published.
+
+    >>> task_result({"far": 0.25, "near": 0.75}).label
+    'near'
+    """
+    rounded = {label: round(value, DECIMALS) for label, value in probabilities.items()}
+    # The first of equals, so that a tie after rounding has one answer.
+    return TaskResult(max(rounded, key=rounded.__getitem__), rounded)
 
 
 def encode_result(result: Result) -> bytes:

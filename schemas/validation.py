@@ -10,6 +10,12 @@ from pydantic import ValidationError
 
 #: Longest piece of a user's value that a message repeats.
 _MAX_SHOWN = 60
+#: Key -> the tags that a discriminated union puts into the path after it; the user wrote no such
+#: key.
+_UNIONS = {
+    "matcher": ("collect", "overlap", "nearest", "hold"),
+    "remote": ("kserve", "chat"),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,11 +38,15 @@ def explain(error: ValidationError, known: dict[str, list[str]] | None = None) -
 
 
 def _problem(details: Any, known: dict[str, list[str]]) -> Problem:
-    # A discriminated union puts its tag into the path; the user wrote no such key.
-    path = tuple(part for part in details["loc"] if part not in ("collect", "nearest"))
+    location = details["loc"]
+    path = tuple(
+        part
+        for before, part in zip((None, *location), location, strict=False)
+        if not (before in _UNIONS and part in _UNIONS[before])
+    )
     kind = details["type"]
     if kind == "extra_forbidden":
-        return Problem(path, "unknown key" + _suggestion(path, known))
+        return Problem(path, "unknown key" + _suggestion(location, known))
     if kind == "missing":
         return Problem(path, "expected a value, got none")
     message = details["msg"].removeprefix("Value error, ")

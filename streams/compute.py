@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from schemas.contributions import Contributions
 from schemas.result import ModelRef
 from schemas.sample import Sample
 from streams.align.types import Window
@@ -29,11 +30,15 @@ class Fusion:
     """The model's answer for one window.
 
     ``tasks``: task -> label -> probability (each task's sum is 1). ``modalities``: share of each
-    modality in the answer (sum 1, absent ones left out).
+    modality in the answer (sum 1, absent ones left out; empty where the model does not tell).
+    ``model``: the one that really answered, where that is not the one that was asked.
+    ``contributions``: of modalities and sensors, where they were asked for and could be found.
     """
 
     tasks: Mapping[str, Mapping[str, float]]
     modalities: Mapping[str, float]
+    model: ModelRef | None = None
+    contributions: Contributions | None = None
 
 
 class Compute(Protocol):
@@ -43,8 +48,15 @@ class Compute(Protocol):
     def model(self) -> ModelRef:
         """The model that answers."""
 
+    @property
+    def features(self) -> str:
+        """Digest of all that a feature depends on. Features that were made under another one are
+        of no use to ``fuse``.
+        """
+
     async def encode(self, samples: Sequence[Sample]) -> list[bytes | BadSample]:
-        """One feature vector or one bad sample for each sample, in order. Never raises for input.
+        """One feature vector or one bad sample for each sample, in order. Never raises for input;
+        ``ModelUnanswered`` where the model is elsewhere and does not answer, as ``fuse`` does.
 
         A sample's feature does not depend on which others are in the batch.
         """

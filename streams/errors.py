@@ -6,6 +6,7 @@ StreamError
 ├── StoreUnreachable     Redis did not answer at the configured address
 ├── StateLost            Redis no longer holds what this worker wrote: rewind (control, see below)
 ├── Fenced               another worker has taken the shard over
+├── ModelUnanswered      the model does not answer now (see ``streams.processor.waiting``)
 ├── TopicError           topics are missing or have the wrong partitions
 └── FeedError            a file cannot be played
 """
@@ -57,6 +58,16 @@ class Fenced(StreamError):
     def __init__(self, shard: int, message: str) -> None:
         super().__init__(f"shard {shard}: {message}")
         self.shard = shard
+
+
+class ModelUnanswered(StreamError):
+    """A model outside this process did not answer; what it was asked stays with us.
+
+    Where it is ``retriable`` the call is made again until it is answered: nothing is lost, and
+    nothing is guessed.
+    """
+
+    retriable = True
 
 
 class TopicError(StreamError):

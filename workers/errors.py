@@ -3,12 +3,17 @@
 WorkerError
 ├── CodecError           one payload cannot be decoded (carries a stable ``reason``)
 ├── ModelError           a model cannot be used: missing, damaged, or not what the pipeline asks for
+├── NonFiniteError       a model answered NaN or infinity
 ├── DeviceError          the asked-for device is not there or failed
+├── RemoteError          a model behind a server did not answer, or not with an answer
+│   └── RequestRefused   it refused what it was sent
 ├── TrainError           a training run cannot start or came out unusable
 └── OfflineError         windows of a recording cannot be written or read back
 """
 
 from __future__ import annotations
+
+from streams.errors import ModelUnanswered
 
 
 class WorkerError(Exception):
@@ -16,6 +21,8 @@ class WorkerError(Exception):
 
     #: Whether the same call may succeed later without anyone changing anything.
     retriable = False
+    #: Whether it can be the fault of a sample or window in the batch; the batch is then searched.
+    blames_item = True
 
 
 class CodecError(WorkerError):
@@ -33,9 +40,15 @@ class CodecError(WorkerError):
 class ModelError(WorkerError):
     """A model that cannot be used; ``model`` is the name or folder that was asked for."""
 
+    blames_item = False
+
     def __init__(self, model: str, message: str) -> None:
         super().__init__(f"model {model!r}: {message}")
         self.model = model
+
+
+class NonFiniteError(WorkerError):
+    """A model's output holds NaN or infinity for something in the batch: an error, no result."""
 
 
 class DeviceError(WorkerError):
@@ -45,6 +58,31 @@ class DeviceError(WorkerError):
     """
 
     retriable = True
+    blames_item = False
+
+
+class RemoteError(WorkerError, ModelUnanswered):
+    """A model behind a server did not answer in time, or what came is no answer.
+
+    Never the fault of a sample: the same is asked again, or a fall-back answers. ``retriable`` is
+    False where the server refuses for good (a wrong key, a model that it does not have).
+    """
+
+    blames_item = False
+
+    def __init__(self, server: str, message: str, *, retriable: bool = True) -> None:
+        super().__init__(f"{server}: {message}")
+        self.server = server
+        self.retriable = retriable
+
+
+class RequestRefused(RemoteError):
+    """The server refuses this request for what is in it, and would refuse it again."""
+
+    blames_item = True
+
+    def __init__(self, server: str, message: str) -> None:
+        super().__init__(server, message, retriable=False)
 
 
 class TrainError(WorkerError):

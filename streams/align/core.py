@@ -170,6 +170,7 @@ class ShardCore:
         late: tuple[LateSample, ...] = (),
         repeats: int = 0,
         dropped: int = 0,
+        changed: tuple[str, ...] = (),
         forgotten: tuple[str, ...] = (),
     ) -> Applied:
         totals = self._totals
@@ -181,27 +182,26 @@ class ShardCore:
             dropped=dropped,
             size=totals.size,
             full=totals.full > 0,
+            changed=changed,
             forgotten=forgotten,
         )
 
     # -- the passing of time ------------------------------------------------------------------
 
-    def tick(
-        self, read_through_ms: Mapping[str, int], now_ms: int
-    ) -> tuple[Applied, tuple[str, ...]]:
-        """Find sensors idle and sessions over; also tells which sessions that changed."""
+    def tick(self, read_through_ms: Mapping[str, int], now_ms: int) -> Applied:
+        """Find sensors idle and sessions over."""
         self._expire(now_ms)
         due = sorted(name for name, at_ms in self._deadlines.items() if at_ms <= now_ms)
         return self.look(due, read_through_ms, now_ms)
 
     def look(
         self, names: Iterable[str], read_through_ms: Mapping[str, int], now_ms: int
-    ) -> tuple[Applied, tuple[str, ...]]:
+    ) -> Applied:
         """The same for these sessions alone, whether their time has come or not."""
         through_ms = self._through(read_through_ms)
         changed = [n for n in names if self._look_at(self.sessions[n], through_ms, now_ms)]
         forgotten = tuple(name for name in changed if name not in self.sessions)
-        return self._answer(forgotten=forgotten), tuple(changed)
+        return self._answer(changed=tuple(changed), forgotten=forgotten)
 
     def _look_at(self, session: Session, through_ms: Mapping[int, int], now_ms: int) -> bool:
         before = _looks(session)
@@ -250,16 +250,14 @@ class ShardCore:
 
     # -- handing out --------------------------------------------------------------------------
 
-    def lease(
-        self, limit: int, now_ms: int, lease_ms: int
-    ) -> tuple[list[Window], dict[str, list[int]]]:
-        """Hand out up to ``limit`` windows; also tells which of each session are early looks."""
+    def lease(self, limit: int, now_ms: int, lease_ms: int) -> list[Window]:
+        """Hand out up to ``limit`` windows."""
         self._expire(now_ms)
-        windows, looks = self._leases.hand_out(self.sessions, limit, now_ms + lease_ms)
+        windows = self._leases.hand_out(self.sessions, limit, now_ms + lease_ms)
         for name in {window.session for window in windows}:
             self._recount(self.sessions[name])
-        self._touched.update(looks)
-        return windows, looks
+        self._touched.update(window.session for window in windows if not window.final)
+        return windows
 
     def note_looks(self, looks: Mapping[str, Sequence[int]]) -> None:
         """Early results were handed out."""

@@ -15,7 +15,7 @@ from schemas.sample import SessionEnd
 from streams.align.core import SHARD, ShardCore
 from streams.align.session import Session
 from streams.align.tombs import Tomb
-from streams.align.types import Applied, Batch, Entry, LateSample, WindowKey
+from streams.align.types import Applied, Batch, Entry, LateSample, Window, WindowKey
 from streams.errors import StateLost
 
 
@@ -117,6 +117,15 @@ def apply(core: ShardCore, batch: Batch, now_ms: int) -> tuple[Applied, Took]:
         batch.notes,
         applied.late,
     )
+
+
+def handed(windows: Sequence[Window]) -> Handed | None:
+    """The step of handing windows out; ``None`` where it says nothing that has to be kept."""
+    looks: dict[str, list[int]] = {}
+    for window in windows:
+        if not window.final:
+            looks.setdefault(window.session, []).append(window.start_us)
+    return Handed(looks) if looks else None
 
 
 def acknowledged(

@@ -68,11 +68,9 @@ class Leases:
             del self._out[name]
         return expired
 
-    def hand_out(
-        self, sessions: Mapping[str, Session], limit: int, until_ms: int
-    ) -> tuple[list[Window], dict[str, list[int]]]:
+    def hand_out(self, sessions: Mapping[str, Session], limit: int, until_ms: int) -> list[Window]:
         """Up to ``limit`` windows by (completed, session), each session's in order; then early
-        results and ends by session. The second answer is what of each session is an early look.
+        results and ends by session.
         """
         windows: list[Window] = []
         for _, name in sorted((at_ms, name) for name, at_ms in self._ready.items()):
@@ -87,18 +85,16 @@ class Leases:
                 assemble(self._spec, self._shard, raw_window(self._spec, session, window))
                 for window in taken
             ]
-        looks: dict[str, list[int]] = {}
         for name in sorted(self._looks) if len(windows) < limit else ():
             session = sessions[name]
             for start_us in session.early()[: limit - len(windows)]:
                 raw = raw_window(self._spec, session, start_us, session.revisions[start_us])
                 windows.append(assemble(self._spec, self._shard, raw))
                 note_look(session, start_us)
-                looks.setdefault(name, []).append(start_us)
             if self._ends(session) and len(windows) < limit:
                 self._out[name] = until_ms
                 windows.append(end_of_session(self._spec, self._shard, session))
-        return windows, looks
+        return windows
 
 
 def note_look(session: Session, window: int) -> None:

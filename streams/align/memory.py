@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from streams.align.core import ShardCore
 from streams.align.spec import AlignSpec
@@ -31,6 +32,15 @@ class MemoryStore:
         #: shard -> (owner, version) as this store wrote it last.
         self._mine: dict[int, tuple[str, int]] = {}
 
+    @property
+    def encoder(self) -> str:
+        """What makes the features that are applied."""
+        return self._spec.encoder
+
+    def encode_by(self, encoder: str) -> None:
+        """Features are made by something else from now on; claim every shard again."""
+        self._spec = replace(self._spec, encoder=encoder)
+
     def _step(self, shard: int) -> ShardCore:
         """The shard's state, its version moved on; raises ``Fenced`` or ``StateLost``."""
         if shard not in self._mine:
@@ -53,7 +63,7 @@ class MemoryStore:
     async def claim(self, shard: int, owner: str) -> Claim:
         """Take a shard over: fences the former owner and voids its leases."""
         found = self._backend.shards.get(shard)
-        if found is None:
+        if found is None or found[2].spec.digest != self._spec.digest:
             self._write(shard, owner, 1, ShardCore(self._spec, shard))
             return Claim(fresh=True)
         _, version, core = found
@@ -75,11 +85,11 @@ class MemoryStore:
 
     async def tick(self, shard: int, read_through_ms: Mapping[str, int], now_ms: int) -> Applied:
         """Find sensors idle and sessions over."""
-        return self._step(shard).tick(read_through_ms, now_ms)[0]
+        return self._step(shard).tick(read_through_ms, now_ms)
 
     async def lease(self, shard: int, limit: int, now_ms: int, lease_ms: int) -> list[Window]:
         """Hand out due windows, oldest first, and a session's in order."""
-        return self._step(shard).lease(limit, now_ms, lease_ms)[0]
+        return self._step(shard).lease(limit, now_ms, lease_ms)
 
     async def ack(
         self,

@@ -10,6 +10,7 @@ import asyncio
 import contextlib
 from collections import defaultdict
 from collections.abc import Awaitable, Mapping, Sequence
+from dataclasses import replace
 from typing import TypeVar, cast
 
 import redis.exceptions
@@ -68,11 +69,19 @@ class RedisStore:
     def __init__(self, spec: AlignSpec, client: Redis) -> None:
         self._spec = spec
         self._client = client
-        self._digest = f"{LAYOUT}:{spec.digest}"
         self._retention_ms = max(6 * spec.session_timeout_ms, _LEAST_RETENTION_MS)
         self._tenancies: dict[int, Tenancy] = {}
         #: shard -> lock; the version allows one write of a shard in flight.
         self._locks: defaultdict[int, asyncio.Lock] = defaultdict(asyncio.Lock)
+
+    @property
+    def encoder(self) -> str:
+        """What makes the features that are applied."""
+        return self._spec.encoder
+
+    def encode_by(self, encoder: str) -> None:
+        """Features are made by something else from now on; claim every shard again."""
+        self._spec = replace(self._spec, encoder=encoder)
 
     # -- taking over --------------------------------------------------------------------------
 
@@ -184,9 +193,9 @@ class RedisStore:
         """Find sensors idle and sessions over."""
         async with self._locks[shard]:
             tenancy = self._tenancy(shard)
-            applied, changed = tenancy.core.tick(read_through_ms, now_ms)
-            if changed:
-                tenancy.note(journal.Looked(now_ms, read_through_ms, changed))
+            applied = tenancy.core.tick(read_through_ms, now_ms)
+            if applied.changed:
+                tenancy.note(journal.Looked(now_ms, read_through_ms, applied.changed))
             if tenancy.unwritten:
                 await self._write(shard, tenancy)
             return applied
@@ -197,10 +206,10 @@ class RedisStore:
         """Hand out due windows, oldest first, and a session's in order."""
         async with self._locks[shard]:
             tenancy = self._tenancy(shard)
-            windows, looks = tenancy.core.lease(limit, now_ms, lease_ms)
-            if looks:
+            windows = tenancy.core.lease(limit, now_ms, lease_ms)
+            if (step := journal.handed(windows)) is not None:
                 # No two results may have the same number: it has to be known before one is made.
-                tenancy.note(journal.Handed(looks))
+                tenancy.note(step)
                 await self._write(shard, tenancy)
             return windows
 
@@ -221,6 +230,10 @@ class RedisStore:
                 # A due window comes again by itself; a late sample's record, once committed, not.
                 await self._write(shard, tenancy)
             return tenancy.core.committable()
+
+    @property
+    def _digest(self) -> str:
+        return f"{LAYOUT}:{self._spec.digest}"
 
     # -- Redis --------------------------------------------------------------------------------
 

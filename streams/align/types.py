@@ -83,6 +83,8 @@ class Applied:
     and sessions to end. ``open_windows``: tiles of which a window may still close. ``dropped``:
     records refused because their session has all the open windows or sensors it may have, counted
     in no window. ``size``: bytes that the shard keeps. ``full``: a session keeps more than it may.
+    ``changed``, ``forgotten``: sessions with which the passing of time did something, and those of
+    them that are over.
     """
 
     late: tuple[LateSample, ...] = ()
@@ -92,6 +94,7 @@ class Applied:
     dropped: int = 0
     size: int = 0
     full: bool = False
+    changed: tuple[str, ...] = ()
     forgotten: tuple[str, ...] = ()
 
 
@@ -207,8 +210,19 @@ class WindowStore(Protocol):
     is not the one this store wrote last, and ``Fenced`` when another owner has claimed the shard.
     """
 
+    @property
+    def encoder(self) -> str:
+        """What makes the features that are applied."""
+
+    def encode_by(self, encoder: str) -> None:
+        """Features are made by something else from now on: ``claim`` every shard again. Until
+        then nothing may be applied to it.
+        """
+
     async def claim(self, shard: int, owner: str) -> Claim:
-        """Take a shard over: fences the former owner and voids its leases."""
+        """Take a shard over: fences the former owner and voids its leases. State with features of
+        another encoder is dropped, and counts as none.
+        """
 
     async def restore(self, shard: int, owner: str, past: Restored) -> None:
         """Replace whatever the shard holds by what the results topic knows."""

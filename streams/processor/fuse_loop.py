@@ -6,6 +6,8 @@ For one batch, in this order:
 3. publish results and events, and wait until the broker has them;
 4. acknowledge the windows in the store, which says what is finished;
 5. commit that.
+Where the model is elsewhere and does not answer, step 2 is done again until it does; on the way
+out the windows stay leased, and the next owner is handed them again.
 Steps 3 to 5 of a batch go on while 1 and 2 of the next are done. A crash between any two repeats
 the later steps with the same ids and the same content.
 """
@@ -14,7 +16,8 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 from schemas.pipeline import Pipeline
@@ -27,6 +30,7 @@ from streams.processor.fusing import Fused, fuse_windows
 from streams.processor.outputs import event_record, result_record
 from streams.processor.shard import Shard
 from streams.processor.shards import OwnedShards
+from streams.processor.waiting import until_answered
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +41,10 @@ class FuseLimits:
 
     lease_ms: int = 30_000
     max_due_windows: int = 2_000
+
+
+def unwatched(fused: Fused) -> None:
+    """Nobody wants to know of published batches."""
 
 
 class FuseLoop:
@@ -53,7 +61,9 @@ class FuseLoop:
         metrics: Metrics,
         limits: FuseLimits,
         clock_ms: Callable[[], int],
+        published: Callable[[Fused], None] = unwatched,
     ) -> None:
+        """``published`` is called with every batch that the broker has; it must not wait."""
         self._pipeline = pipeline
         self._spec = spec
         self._store = store
@@ -62,9 +72,13 @@ class FuseLoop:
         self._metrics = metrics
         self._limits = limits
         self._clock_ms = clock_ms
+        self._published = published
+        #: Set while no window is due.
+        self.quiet = asyncio.Event()
         self._wake = asyncio.Event()
         self._room = asyncio.Event()
         self._room.set()
+        self._stopping = asyncio.Event()
         self._batch = asyncio.Lock()
         self._task: asyncio.Task[None] | None = None
         self._publishing: asyncio.Task[None] | None = None
@@ -76,6 +90,7 @@ class FuseLoop:
 
     async def stop(self) -> None:
         """Stop between two batches; what is leased and unpublished is handed out again."""
+        self._stopping.set()
         if self._task is not None:
             async with self._batch:
                 try:
@@ -118,11 +133,21 @@ class FuseLoop:
         async with self._batch:
             await self._publishing_done()
 
+    @asynccontextmanager
+    async def between_batches(self) -> AsyncIterator[None]:
+        """No batch is fused or published while the block runs; what failed is left to the loop."""
+        async with self._batch:
+            if self._publishing is not None:
+                await asyncio.wait({self._publishing})
+            yield
+
     async def _run(self) -> None:
         while True:
             await self._wake.wait()
             self._wake.clear()
+            self.quiet.clear()
             await self.finish_due()
+            self.quiet.set()
 
     async def fuse_once(self) -> bool:
         """Fuse one batch, and publish it while the next is leased; False when nothing was left.
@@ -134,16 +159,36 @@ class FuseLoop:
             windows = await self._lease()
             if not windows:
                 return await self._publishing_done()
-            fused = await fuse_windows(
+            fused = await self._fuse(windows)
+            await self._publishing_done()
+            if fused is None:
+                return False
+            self._publishing = asyncio.create_task(self._complete(fused), name="publish")
+            return True
+
+    async def _fuse(self, windows: Sequence[Window]) -> Fused | None:
+        """``None``: the model does not answer, and nobody needs it to, since every shard is gone
+        or the worker ends.
+        """
+        owners = {number: self._shards.get(number) for number in {one.shard for one in windows}}
+
+        def wanted() -> bool:
+            return any(
+                shard is not None and shard.usable and self._shards.get(number) is shard
+                for number, shard in owners.items()
+            )
+
+        return await until_answered(
+            lambda: fuse_windows(
                 windows,
                 pipeline=self._pipeline,
                 spec=self._spec,
                 compute=self._compute,
                 now_ms=self._clock_ms(),
-            )
-            await self._publishing_done()
-            self._publishing = asyncio.create_task(self._complete(fused), name="publish")
-            return True
+            ),
+            wanted=wanted,
+            stop=self._stopping,
+        )
 
     async def _publishing_done(self) -> bool:
         """Wait for the batch that is being published; False where there is none."""
@@ -185,6 +230,7 @@ class FuseLoop:
         records += [event_record(self._pipeline, shard, event) for shard, event in fused.events]
         await self._engine.publish(records)
         self._measure(fused)
+        self._published(fused)
 
     def _measure(self, fused: Fused) -> None:
         """Once a batch: what a batch has in common is measured together."""

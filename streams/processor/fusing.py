@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+
+import msgspec
 
 from schemas.event import Event
 from schemas.pipeline import Pipeline
 from schemas.result import (
+    DECIMALS,
     ModelRef,
     Result,
-    TaskResult,
     Timings,
     WindowSpan,
     result_id,
+    task_result,
 )
 from schemas.units import us_to_iso
 from streams.align.report import sensor_uses
@@ -23,20 +26,18 @@ from streams.align.types import Window
 from streams.compute import Compute, Fusion
 from streams.event_rules import close_all, decode_state, encode_state, step
 
-#: Probabilities and shares are published with so many decimals: far finer than a model's
-#: accuracy, coarse enough to hide a float's dependence on its batch.
-DECIMALS = 4
-
 
 @dataclass(slots=True)
 class Fused:
     """A batch of windows with what is to be published for them.
 
     ``results``, ``events``: each with its shard. ``event_states``: (shard, session) -> the state
-    after its last window of the batch, where it changed.
+    after its last window of the batch, where it changed. ``features``: the digest under which the
+    windows' features were made.
     """
 
     windows: Sequence[Window]
+    features: str
     results: list[tuple[int, Result]] = field(default_factory=list)
     events: list[tuple[int, Event]] = field(default_factory=list)
     event_states: dict[tuple[int, str], bytes] = field(default_factory=dict)
@@ -55,14 +56,15 @@ async def fuse_windows(
 
     Events follow from final results alone. A session that is over closes those that are open.
     """
-    fused = Fused(windows)
+    fused = Fused(windows, compute.features)
     spans = [window for window in windows if not window.over]
     began = time.perf_counter()
     answers = await compute.fuse(spans) if spans else []
     fused.fuse_seconds = time.perf_counter() - began
     fuse_ms = round(fused.fuse_seconds * 1000, 3)
     for window, answer in zip(spans, answers, strict=True):
-        result = _result(window, answer, pipeline, spec, compute.model, now_ms, fuse_ms)
+        model = answer.model or compute.model
+        result = _result(window, answer, pipeline, spec, model, now_ms, fuse_ms)
         fused.results.append((window.shard, result))
         if not (window.final and pipeline.events):
             continue
@@ -104,7 +106,7 @@ def _result(
         window=WindowSpan(us_to_iso(window.start_us), us_to_iso(window.end_us)),
         revision=window.revision,
         final=window.final,
-        tasks={task: _task(probabilities) for task, probabilities in answer.tasks.items()},
+        tasks={task: task_result(probabilities) for task, probabilities in answer.tasks.items()},
         modalities={name: round(share, DECIMALS) for name, share in answer.modalities.items()},
         sensors=sensors,
         quality=quality,
@@ -117,10 +119,5 @@ def _result(
             list(window.idle),
         ),
         cause=window.cause,
+        contributions=msgspec.UNSET if answer.contributions is None else answer.contributions,
     )
-
-
-def _task(probabilities: Mapping[str, float]) -> TaskResult:
-    rounded = {label: round(value, DECIMALS) for label, value in probabilities.items()}
-    # The first of equals, so that a tie after rounding has one answer.
-    return TaskResult(max(rounded, key=rounded.__getitem__), rounded)

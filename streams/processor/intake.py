@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from operator import attrgetter
 from typing import cast
@@ -21,6 +21,7 @@ from streams.compute import BadSample, Compute
 from streams.metrics import Metrics
 from streams.processor.outputs import dead_letter
 from streams.processor.timing import Timing
+from streams.processor.waiting import until_answered
 from streams.records import Chunk, OutRecord, Record
 
 _by_offset = attrgetter("offset")
@@ -50,9 +51,13 @@ async def take_in(
     done: Collection[int],
     spec: AlignSpec,
     clocks: ShardClocks | None = None,
+    wanted: Callable[[], bool] = lambda: True,
 ) -> Intake:
     """Decode and encode a chunk of the reader's input. Bad samples become dead letters; nothing is
     raised for input.
+
+    A model that does not answer is asked again for as long as the chunk is ``wanted``; what is
+    returned when it no longer is lacks samples.
 
     Records before offset ``known_below`` and those in ``done`` are known: their feature is not
     needed again, and they are passed on without one, for the aligner to recognise. Ends of
@@ -96,7 +101,7 @@ async def take_in(
     if samples:
         mixed = bool(out.entries)
         cut = _cut(samples, compute, spec) if rule.matcher.kind == "overlap" else samples
-        await _encode(cut, chunk, pipeline, timed, compute, metrics, out)
+        await _encode(cut, chunk, pipeline, timed, compute, metrics, out, wanted)
         if mixed:
             out.entries.sort(key=_by_offset)
     return out
@@ -162,6 +167,7 @@ async def _encode(
     compute: Compute,
     metrics: Metrics,
     out: Intake,
+    wanted: Callable[[], bool],
 ) -> None:
     bad: dict[int, BadSample] = {}
     samples: list[Sample] = []
@@ -172,7 +178,9 @@ async def _encode(
             bad[one[0].offset] = one[1]
             out.entries.append(timed.entry(one[0], None))
     began = time.perf_counter()
-    features = await compute.encode(samples)
+    features = await until_answered(lambda: compute.encode(samples), wanted=wanted)
+    if features is None:
+        return
     metrics.stage("encode", time.perf_counter() - began, len(samples))
     if not bad and timed.is_plain and not any(isinstance(f, BadSample) for f in features):
         # The common case: nothing was cut or corrected, nothing is bad.

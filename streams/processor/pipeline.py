@@ -15,11 +15,13 @@ from streams.align.types import Applied, Batch, LateSample, WindowStore
 from streams.compute import Compute
 from streams.engine.port import Engine
 from streams.metrics import Metrics
-from streams.processor.fuse_loop import FuseLimits, FuseLoop
+from streams.processor.fuse_loop import FuseLimits, FuseLoop, unwatched
 from streams.processor.history import ResultLog
 from streams.processor.intake import Intake, take_in
+from streams.processor.live_model import LiveModel
 from streams.processor.outputs import late_record
 from streams.processor.pace import Pace
+from streams.processor.shadow import Shadow
 from streams.processor.shard import Shard
 from streams.processor.shards import OwnedShards
 from streams.processor.takeover import Takeover
@@ -45,6 +47,7 @@ class PipelineProcessor:
         owner: str,
         metrics: Metrics,
         limits: FuseLimits | None = None,
+        shadow: Shadow | None = None,
         clock_ms: Callable[[], int] = lambda: time.time_ns() // 1_000_000,
     ) -> None:
         self._spec = spec = from_pipeline(pipeline)
@@ -56,7 +59,7 @@ class PipelineProcessor:
             for name, rule in pipeline.inputs.items()
         }
         self._store = store
-        self._compute = compute
+        self._model = LiveModel(compute)
         self._metrics = metrics
         self._clock_ms = clock_ms
         self.shards = OwnedShards(pipeline, store, takeover)
@@ -64,12 +67,15 @@ class PipelineProcessor:
             pipeline,
             spec,
             store,
-            compute,
+            self._model,
             self.shards,
             metrics=metrics,
             limits=limits or FuseLimits(),
             clock_ms=clock_ms,
+            published=shadow.offer if shadow else unwatched,
         )
+        self._shadow = shadow
+        self._draining = False
         self._engine: Engine
         self._pace: Pace
 
@@ -78,6 +84,8 @@ class PipelineProcessor:
         self._pace = Pace(self._pipeline, engine, self._metrics)
         self.shards.start(engine, self._fuse.batch_done, self._fuse.wake)
         self._fuse.start(engine)
+        if self._shadow is not None:
+            self._shadow.start(engine, self._fuse.quiet)
 
     async def on_assigned(self, committed: Mapping[TopicPartition, int], generation: int) -> None:
         by_shard: dict[int, dict[str, int]] = {}
@@ -107,12 +115,13 @@ class PipelineProcessor:
             chunk,
             pipeline=self._pipeline,
             reader=self._readers[name],
-            compute=self._compute,
+            compute=self._model,
             metrics=self._metrics,
             known_below=shard.applied.get(name, 0),
             done=shard.done.get(name, ()),
             spec=self._spec,
             clocks=shard.clocks,
+            wanted=lambda: self._is_current(shard, chunk),
         )
         if not self._is_current(shard, chunk):
             return
@@ -205,8 +214,28 @@ class PipelineProcessor:
         """Fuse and publish every window that is due now."""
         await self._fuse.finish_due()
 
+    async def exchange_model(self, compute: Compute) -> bool:
+        """Answer by another model from the next batch on; returns once the former one is unused.
+
+        Between two batches: 1. with features of its own, the store is told, 2. the models are
+        exchanged, 3. every shard starts over, so that what is open is encoded again. No step
+        waits, so that nobody sees one without the others. False where the worker is draining.
+        """
+        async with self._fuse.between_batches():
+            if self._draining:
+                return False
+            encodes = compute.features != self._model.features
+            if encodes:
+                self._store.encode_by(compute.features)
+            unused = self._model.exchange(compute)
+            if encodes:
+                self.shards.encode_again()
+        await unused.wait()
+        return True
+
     async def drain(self) -> None:
         """Publish what is due and commit what is finished; open windows stay in the store."""
+        self._draining = True
         await self.shards.stop_recovering()
         await self._fuse.stop()
         await self.publish_due()
@@ -214,3 +243,5 @@ class PipelineProcessor:
             await self.shards.guarded(shard, self.shards.commit(shard))
         # A store that failed just now: the next owner recovers the shard.
         await self.shards.stop_recovering()
+        if self._shadow is not None:
+            await self._shadow.stop()

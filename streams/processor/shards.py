@@ -94,10 +94,21 @@ class OwnedShards:
             if not shard.usable:
                 return
             log.warning("starting shard %d over: %s", shard.number, error)
-            shard.settled.clear()
-            shard.due = 0
-            task = asyncio.create_task(self._recover(shard), name=f"recover-{shard.number}")
-            self._recovering[shard.number] = task
+            self._start_over(shard, lost=True)
+
+    def encode_again(self) -> None:
+        """Start every shard over, after the store was told of another encoder. One that is being
+        claimed or recovered just now takes it into account by itself.
+        """
+        for shard in self:
+            if shard.usable:
+                self._start_over(shard, lost=False)
+
+    def _start_over(self, shard: Shard, *, lost: bool) -> None:
+        shard.settled.clear()
+        shard.due = 0
+        task = asyncio.create_task(self._recover(shard, lost), name=f"recover-{shard.number}")
+        self._recovering[shard.number] = task
 
     def raise_failed(self) -> None:
         """Raise what ended a recovery unexpectedly."""
@@ -106,10 +117,10 @@ class OwnedShards:
                 del self._recovering[number]
                 task.result()
 
-    async def _recover(self, shard: Shard) -> None:
+    async def _recover(self, shard: Shard, lost: bool) -> None:
         await self._before_recovery()
         async with shard.lock:
-            await self._takeover.recover(shard, self._engine)
+            await self._takeover.recover(shard, self._engine, lost=lost)
         self._after_recovery()
 
     # -- commits ------------------------------------------------------------------------------

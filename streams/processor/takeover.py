@@ -40,18 +40,21 @@ class Takeover:
         self._owner = owner
         self._metrics = metrics
 
-    async def claim(self, shard: Shard, committed: Mapping[str, int]) -> None:
+    async def claim(self, shard: Shard, committed: Mapping[str, int], *, lost: bool = True) -> None:
         """Make the shard ready, waiting for Redis as long as it takes.
 
         ``committed``: input -> offset from which its records will be read. State that is absent,
         or that lacks records before a committed offset (a lagging replica, an old AOF), is
-        replaced by what the results topic knows.
+        replaced by what the results topic knows; so is state with another model's features.
+        ``lost``: whether state that is absent was lost, and not dropped by ourselves.
         """
         pause_s, longest_s = _BACKOFF_S
         while True:
+            encoder = self._store.encoder
             try:
-                await self._claim(shard, committed)
-                break
+                await self._claim(shard, committed, lost)
+                if self._store.encoder == encoder:
+                    break  # else the model was exchanged meanwhile
             except StoreUnreachable as error:
                 log.warning("shard %d waits for Redis: %s", shard.number, error)
                 await asyncio.sleep(pause_s)
@@ -59,15 +62,16 @@ class Takeover:
         shard.uncommitted = True
         shard.settled.set()
 
-    async def recover(self, shard: Shard, engine: Engine) -> None:
+    async def recover(self, shard: Shard, engine: Engine, *, lost: bool = True) -> None:
         """Read the shard again from its committed offsets, on whatever state Redis still has."""
         topics = {self._pipeline.topic(name): name for name in self._pipeline.inputs}
         offsets = await engine.rewind(shard.number)
         if not offsets:
             return  # revoked meanwhile: the new owner goes on from the committed offsets
-        await self.claim(shard, {topics[tp.topic]: offset for tp, offset in offsets.items()})
+        committed = {topics[tp.topic]: offset for tp, offset in offsets.items()}
+        await self.claim(shard, committed, lost=lost)
 
-    async def _claim(self, shard: Shard, committed: Mapping[str, int]) -> None:
+    async def _claim(self, shard: Shard, committed: Mapping[str, int], lost: bool) -> None:
         claim = await self._store.claim(shard.number, self._owner)
         behind = any(claim.applied.get(name, 0) < offset for name, offset in committed.items())
         shard.done = {}
@@ -87,7 +91,9 @@ class Takeover:
             for name, offsets in past.done.items()
             if tumbling and self._pipeline.inputs[name].matcher.kind == "collect"
         }
-        if past.sessions:
+        if not lost:
+            log.info("shard %d: what is open is encoded again by another model", shard.number)
+        elif past.sessions:
             self._metrics.recovery()
             log.warning(
                 "shard %d: Redis had no usable state; rebuilt %d sessions from %s and reading "

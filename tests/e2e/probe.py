@@ -16,9 +16,11 @@ from types import ModuleType
 from schemas.pipeline import Pipeline
 from schemas.result import ModelRef, Result
 from schemas.sample import Sample
+from schemas.settings import WorkerSettings
 from streams.align.types import Window
 from streams.compute import BadSample, Fusion
 from workers.codecs import cut as cutting
+from workers.registry.choice import Opened
 
 #: The task whose label lists what the model was given, and the one that events are made from.
 TASK = "samples"
@@ -52,11 +54,7 @@ class Probe:
     """``streams.compute.Compute`` without a network; features are names."""
 
     model = ModelRef("probe", "1", "00")
-
-    @classmethod
-    def load(cls, pipeline: Pipeline, **_: object) -> Probe:
-        """As ``TorchCompute.load``."""
-        return cls()
+    features = "00"
 
     def close(self) -> None:
         """Nothing is open."""
@@ -79,6 +77,11 @@ class Probe:
         return [_answer(window) for window in windows]
 
 
+async def open_probe(pipeline: Pipeline, worker: WorkerSettings) -> Opened:
+    """As ``workers.registry.candidate.open_first``."""
+    return Opened(Probe())  # type: ignore[arg-type]
+
+
 def _answer(window: Window) -> Fusion:
     names = " ".join(f"{one.sensor}={one.feature.decode()}" for one in window.samples)
     loud = 1.0 if any(one.feature == LOUD for one in window.samples) else 0.0
@@ -87,9 +90,10 @@ def _answer(window: Window) -> Fusion:
 
 if __name__ == "__main__":
     # ``workers.worker`` imports the model when it starts; here it finds the probe in its place.
-    stand_in = ModuleType("workers.compute")
-    stand_in.TorchCompute = Probe  # type: ignore[attr-defined]
-    sys.modules["workers.compute"] = stand_in
+    stand_in = ModuleType("workers.registry.candidate")
+    stand_in.open_first = open_probe  # type: ignore[attr-defined]
+    stand_in.open_candidate = open_probe  # type: ignore[attr-defined]
+    sys.modules["workers.registry.candidate"] = stand_in
 
     from workers.cli.main import run
 

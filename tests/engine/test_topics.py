@@ -5,7 +5,8 @@ from collections.abc import Callable
 import pytest
 
 from schemas.inputs import InputSpec
-from schemas.pipeline import ModelSpec, Pipeline
+from schemas.model import ModelSpec
+from schemas.pipeline import Pipeline
 from schemas.sample import Modality
 from schemas.settings import KafkaSettings
 from schemas.windows import WindowSpec

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Callable, Collection, Iterable, Mapping, Sequence
 from itertools import pairwise
 
@@ -22,21 +23,27 @@ MODEL = ModelRef("fake", "1", "00")
 
 
 class FakeCompute:
-    """Features are the payload itself; ``bad`` is a bad sample. The answer counts samples."""
+    """Features are the payload after a mark; ``bad`` is a bad sample. The answer counts samples.
 
-    def __init__(self) -> None:
+    ``fuse`` takes no features with another mark. While ``gate`` is clear, batches are not answered.
+    """
+
+    def __init__(self, model: ModelRef = MODEL, mark: bytes = b"") -> None:
+        self.model = model
+        self.features = mark.decode()
         self.encoded: list[tuple[str, int]] = []
-
-    @property
-    def model(self) -> ModelRef:
-        return MODEL
+        self.gate = asyncio.Event()
+        self.gate.set()
+        #: Set once a batch waits at the gate.
+        self.fusing = asyncio.Event()
+        self._mark = mark
 
     async def encode(self, samples: Sequence[Sample]) -> list[bytes | BadSample]:
         self.encoded += [(each.input, each.offset) for each in samples]
         return [
             BadSample("unreadable", "CodecError", "expected good, got bad")
             if each.payload == b"bad"
-            else each.payload
+            else self._mark + each.payload
             for each in samples
         ]
 
@@ -51,11 +58,13 @@ class FakeCompute:
         ] or [sample]
 
     async def fuse(self, windows: Sequence[Window]) -> list[Fusion]:
+        self.fusing.set()
+        await self.gate.wait()
         return [self._answer(window) for window in windows]
 
-    @staticmethod
-    def _answer(window: Window) -> Fusion:
-        loud = sum(sample.feature == b"loud" for sample in window.samples)
+    def _answer(self, window: Window) -> Fusion:
+        assert all(sample.feature.startswith(self._mark) for sample in window.samples)
+        loud = sum(sample.feature == self._mark + b"loud" for sample in window.samples)
         share = loud / max(1, len(window.samples))
         return Fusion({"noise": {"loud": share, "calm": 1 - share}}, {"audio": 1.0})
 

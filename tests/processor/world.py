@@ -10,6 +10,7 @@ from streams.align.memory import MemoryBackend, MemoryStore
 from streams.align.spec import from_pipeline
 from streams.metrics import Metrics
 from streams.processor.pipeline import PipelineProcessor
+from streams.processor.shadow import Shadow
 from streams.records import TopicPartition
 from tests.processor.fakes import FakeCompute, FakeEngine
 
@@ -39,24 +40,34 @@ class World:
     compute: FakeCompute = field(default_factory=FakeCompute)
     now_ms: int = 1_000
     workers: int = 0
+    metrics: Metrics = field(default_factory=lambda: Metrics("p"))
+    shadow: Shadow | None = None
 
     def __post_init__(self) -> None:
         self.engine = FakeEngine(self.pipeline, lambda: self.now_ms)
 
     async def worker(self) -> PipelineProcessor:
         """A new worker that has taken the shard over."""
+        processor = await self.idle_worker()
+        await self.engine.assign(processor)
+        return processor
+
+    async def idle_worker(self) -> PipelineProcessor:
+        """A new worker that owns nothing yet; ``store`` is its view of the windows."""
         self.workers += 1
+        spec = from_pipeline(self.pipeline, self.compute.features)
+        self.store = MemoryStore(spec, self.backend)
         processor = PipelineProcessor(
             self.pipeline,
-            MemoryStore(from_pipeline(self.pipeline), self.backend),
+            self.store,
             self.compute,
             self.engine.result_log,
             owner=f"worker-{self.workers}",
-            metrics=Metrics("p"),
+            metrics=self.metrics,
+            shadow=self.shadow,
             clock_ms=lambda: self.now_ms,
         )
         await processor.start(self.engine)
-        await self.engine.assign(processor)
         return processor
 
     async def settle(self, processor: PipelineProcessor) -> None:

@@ -8,11 +8,14 @@ from pathlib import Path
 import torch
 
 from schemas.inputs import InputSpec
-from schemas.pipeline import ModelSpec, Pipeline
+from schemas.model import ModelSpec
+from schemas.pipeline import Pipeline
 from schemas.sample import Modality
 from schemas.windows import WindowSpec
+from workers.backends.reference import ReferenceModel
 from workers.codecs.forms import INPUT_FORMS
 from workers.fusion.network import Network
+from workers.inference.compute import ModelCompute
 from workers.model_file import ARCHITECTURE, Manifest, Training, save_model
 
 TASKS = {"mood": ["low", "high"], "place": ["here", "there", "nowhere"]}
@@ -53,3 +56,8 @@ def pipeline(model: str, modalities: Sequence[Modality] = tuple(Modality)) -> Pi
         window=WindowSpec.model_validate({"size": "2s"}),
         model=ModelSpec(name=model),
     )
+
+
+def cpu_compute(served: Pipeline) -> ModelCompute:
+    """The pipeline's model on one thread of the CPU."""
+    return ModelCompute(served, ReferenceModel.load(served, device="cpu", threads=1))

@@ -13,11 +13,10 @@ from hypothesis import strategies as st
 from schemas.sample import Modality, Sample
 from streams.compute import BadSample, Compute
 from tests.workers.cut_helpers import START_US, interval, parts_of
-from tests.workers.models import pipeline, write_model
+from tests.workers.models import cpu_compute, pipeline, write_model
 from tests.workers.payloads import example, s16le, tone
 from workers.codecs import decode
 from workers.codecs.cut import cut, interval_us
-from workers.compute import TorchCompute
 
 JSON = "application/json"
 
@@ -123,8 +122,8 @@ def test_no_payload_raises_and_bytes_that_are_cut_could_be_decoded(
 
 async def test_the_parts_of_a_chunk_are_encoded_like_chunks_of_their_own(tmp_path: Path) -> None:
     write_model(tmp_path / "model")
-    torch_compute = TorchCompute.load(pipeline(str(tmp_path / "model")), device="cpu", threads=1)
-    compute: Compute = torch_compute
+    model_compute = cpu_compute(pipeline(str(tmp_path / "model")))
+    compute: Compute = model_compute
     try:
         signal = s16le(tone(440.0, seconds=0.5))
         content_type = "audio/pcm;rate=16000;channels=1;format=s16le"
@@ -138,4 +137,4 @@ async def test_the_parts_of_a_chunk_are_encoded_like_chunks_of_their_own(tmp_pat
         ]
         assert await compute.encode(parts) == await compute.encode(alone)
     finally:
-        torch_compute.close()
+        model_compute.close()

@@ -11,11 +11,12 @@ import torch
 
 from schemas.pipeline import EventSpec
 from schemas.sample import Modality
-from tests.workers.models import manifest, network, pipeline, write_model
-from workers.compute import check_serves
+from tests.workers.models import TASKS, manifest, network, pipeline, write_model
+from workers.backends.serving import check_serves
 from workers.device import resolve_device
 from workers.errors import DeviceError, ModelError
-from workers.model_file import MODEL_FILE, WEIGHTS_FILE, load_model, save_model
+from workers.model_file import WEIGHTS_FILE, load_model, save_model
+from workers.registry.layout import MODEL_FILE
 
 
 @pytest.fixture
@@ -115,7 +116,7 @@ def test_a_name_that_is_nowhere_lists_the_shipped_models() -> None:
 
 def test_a_pipeline_with_a_modality_the_model_lacks_is_refused() -> None:
     with pytest.raises(ModelError, match="input 'video' is video"):
-        check_serves(manifest([Modality.AUDIO]), pipeline("any"))
+        check_serves("any", [Modality.AUDIO], TASKS, pipeline("any"))
 
 
 def test_an_event_on_a_label_the_model_lacks_is_refused() -> None:
@@ -123,7 +124,7 @@ def test_an_event_on_a_label_the_model_lacks_is_refused() -> None:
         update={"events": (EventSpec(name="e", task="mood", label="medium"),)}
     )
     with pytest.raises(ModelError, match="tasks differ"):
-        check_serves(manifest(), asked)
+        check_serves("any", list(Modality), TASKS, asked)
 
 
 @pytest.mark.parametrize("name", ["gpu", "cpu:1", "cuda:x", "cuda:99"])

@@ -17,7 +17,7 @@ import pytest
 from schemas.pipeline import Pipeline
 from streams.errors import FeedError
 from streams.feed.item import FeedItem
-from tests.workers.models import write_model
+from tests.workers.models import cpu_compute, write_model
 from tests.workers.offline import call_items, call_pipeline, spoiled
 from workers import offline
 from workers.encoders.feature import FEATURE_BYTES
@@ -96,13 +96,11 @@ async def test_a_sample_of_many_windows_is_stored_once(tmp_path: Path) -> None:
 
 
 async def test_encoded_samples_are_features_of_the_models_encoder(tmp_path: Path) -> None:
-    from workers.compute import TorchCompute
-
     write_model(tmp_path / "model")
     pipeline = PIPELINE.model_copy(
         update={"model": PIPELINE.model.model_copy(update={"name": str(tmp_path / "model")})}
     )
-    compute = TorchCompute.load(pipeline, device="cpu", threads=1)
+    compute = cpu_compute(pipeline)
     try:
         index = await align_recording(iter(ITEMS), pipeline, tmp_path / "w", compute=compute)
         windows = list(read_windows(tmp_path / "w"))
@@ -115,15 +113,13 @@ async def test_encoded_samples_are_features_of_the_models_encoder(tmp_path: Path
 
 
 async def test_raw_and_encoded_windows_have_the_same_samples_and_tallies(tmp_path: Path) -> None:
-    from workers.compute import TorchCompute
-
     write_model(tmp_path / "model")
     tree = call_pipeline(audio={"overload": "drop_oldest"}).model_dump(mode="json")
     tree["model"]["name"] = str(tmp_path / "model")
     # So little room that samples are shed: by the size of features, not of payloads.
     tree["limits"]["max_window_bytes"] = 5_000
     pipeline = Pipeline.model_validate(tree)
-    compute = TorchCompute.load(pipeline, device="cpu", threads=1)
+    compute = cpu_compute(pipeline)
     try:
         await align_recording(iter(ITEMS), pipeline, tmp_path / "encoded", compute=compute)
     finally:

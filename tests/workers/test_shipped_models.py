@@ -15,9 +15,12 @@ from schemas.pipeline_file import load_pipeline
 from schemas.sample import Modality
 from streams.align.types import Window, WindowSample
 from streams.scenes.catalog import SCENES, make_scene
+from tests.workers.models import cpu_compute
 from tests.workers.payloads import POINTS_TYPE, encoded, picture, s16le, sample, sweep, tone
-from workers.compute import TorchCompute, check_serves
-from workers.model_file import CARD_FILE, SHIPPED, LoadedModel, load_model
+from workers.backends.serving import check_serves
+from workers.inference.compute import ModelCompute
+from workers.model_file import CARD_FILE, LoadedModel, load_model
+from workers.registry.layout import SHIPPED
 from workers.train.evaluate import encode_recording, evaluate
 from workers.train.recording import record
 from workers.train.run import START_US
@@ -35,7 +38,8 @@ def model(name: str) -> LoadedModel:
 
 @NAMES
 def test_a_shipped_model_serves_its_shipped_pipeline(name: str) -> None:
-    check_serves(model(name).manifest, load_pipeline(name))
+    manifest = model(name).manifest
+    check_serves(name, manifest.modalities, manifest.tasks, load_pipeline(name))
     assert set(model(name).manifest.tasks) == set(SCENES[name].tasks)
 
 
@@ -87,16 +91,16 @@ REAL: dict[str, list[tuple[str, str, str, bytes]]] = {
 
 
 @pytest.fixture
-def serving(request: pytest.FixtureRequest) -> Iterator[tuple[Pipeline, TorchCompute]]:
+def serving(request: pytest.FixtureRequest) -> Iterator[tuple[Pipeline, ModelCompute]]:
     pipeline = load_pipeline(request.param)
-    compute = TorchCompute(pipeline, model(request.param), device="cpu")
+    compute = cpu_compute(pipeline)
     yield pipeline, compute
     compute.close()
 
 
 @pytest.mark.parametrize("serving", sorted(SCENES), indirect=True)
 async def test_inputs_of_other_sizes_and_rates_give_finite_answers(
-    serving: tuple[Pipeline, TorchCompute],
+    serving: tuple[Pipeline, ModelCompute],
 ) -> None:
     pipeline, compute = serving
     real = REAL[pipeline.pipeline]
@@ -122,7 +126,7 @@ async def test_inputs_of_other_sizes_and_rates_give_finite_answers(
 async def test_a_monitor_without_any_value_is_no_alarm() -> None:
     """A window of nulls alone must not look like a patient who is getting worse."""
     pipeline = load_pipeline("diagnosis")
-    compute = TorchCompute.load(pipeline, device="cpu")
+    compute = cpu_compute(pipeline)
     nulls = sample(Modality.SERIES, "application/json", b'{"hr": null}')
     (feature,) = await compute.encode([nulls])
     assert isinstance(feature, bytes)

@@ -62,7 +62,7 @@ class Model(Protocol):
         """
 
     def warm(self, max_batch: int) -> None:
-        """Run every shape of batch once, so that the first one that counts is as quick as others."""
+        """Run every shape of batch once, so that the first one that counts is quick."""
 
     def close(self) -> None:
         """Let go of threads, connections and memory."""

@@ -21,6 +21,7 @@ class Identity:
     """
 
     model = ModelRef("identity", "1", "00")
+    features = "00"
 
     def __init__(self, feature_bytes: int | None = None) -> None:
         self._feature_bytes = feature_bytes

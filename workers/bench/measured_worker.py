@@ -112,7 +112,7 @@ class MeasuredWorker:
         worker = self._settings.worker
         processor = _Timed(
             self._pipeline,
-            RedisStore(from_pipeline(self._pipeline, compute.model.digest), redis),
+            RedisStore(from_pipeline(self._pipeline, compute.features), redis),
             compute,
             result_log(self._pipeline, self._settings),
             owner=owner_name(),

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from schemas.pipeline import Pipeline
     from schemas.settings import Settings
     from streams.feed.plan import FeedPlan
-    from workers.compute import TorchCompute
+    from workers.inference.compute import ModelCompute
     from workers.offline.index import Index
     from workers.offline.run import OutputOptions, Progress
 
@@ -180,7 +180,7 @@ def _align(
     shard_format(output.format)
 
     async def run(on_progress: Callable[[Progress], None] | None) -> Index:
-        compute = _load_model(pipeline, settings) if encoded else None
+        compute = _load_compute(pipeline, settings) if encoded else None
         try:
             return await align_recording(
                 plan.items(),
@@ -202,9 +202,7 @@ def _align(
     report(index, out, time.monotonic() - began, json=json)
 
 
-def _load_model(pipeline: Pipeline, settings: Settings) -> TorchCompute:
-    from workers.compute import TorchCompute
+def _load_compute(pipeline: Pipeline, settings: Settings) -> ModelCompute:
+    from workers.inference.loading import load_compute
 
-    return TorchCompute.load(
-        pipeline, device=settings.worker.device, threads=settings.worker.threads or None
-    )
+    return load_compute(pipeline, settings.worker)

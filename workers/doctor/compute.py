@@ -9,7 +9,7 @@ import torch
 
 from schemas.pipeline import Pipeline
 from schemas.settings import WorkerSettings
-from workers.compute import check_serves
+from workers.backends.serving import check_serves
 from workers.device import resolve_device
 from workers.doctor.finding import Finding, ok, problem, split_error
 from workers.errors import DeviceError, ModelError
@@ -52,7 +52,8 @@ def check_models(pipelines: Iterable[Pipeline]) -> list[Finding]:
         check = f"model of {pipeline.pipeline}"
         try:
             model = load_model(pipeline.model.name)
-            check_serves(model.manifest, pipeline)
+            manifest = model.manifest
+            check_serves(manifest.name, manifest.modalities, manifest.tasks, pipeline)
         except ModelError as error:
             findings.append(
                 problem(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,7 +13,7 @@ from torch import Tensor
 
 from schemas.sample import Modality
 from streams.align.types import Window, WindowSample
-from workers.encoders.base import FEATURE_SIZE, power_of_two
+from workers.encoders.base import FEATURE_SIZE, Bounds, power_of_two, powers_of_two
 from workers.encoders.feature import from_wire
 
 #: Index of each modality in every embedding and share; the order is part of the weights.
@@ -23,11 +23,17 @@ SENSOR_SLOTS = 64
 #: A window with more samples is thinned evenly; 2,048 are 20 s of ten sensors at 10 Hz.
 MAX_TOKENS = 2_048
 _MIN_TOKENS = 16
+#: A run costs as much as so many tokens, measured on a CPU.
+_SPARE_TOKENS = 256
+#: Long windows are run by themselves, as long chunks are.
+_LEAST_TOKENS = 512
+#: Every padded number of tokens there is.
+LENGTH_CLASSES = powers_of_two(_MIN_TOKENS, MAX_TOKENS)
 
 
 @dataclass(frozen=True, slots=True)
 class Tokens:
-    """One window's tokens: features float32 (n, FEATURE_SIZE), modality and sensor-slot indices
+    """One window's tokens: features float32 (n, size), modality and sensor-slot indices
     int64 (n,), and times float32 (n,): the sample's middle, 0 at the window's start, 1 at its end.
     """
 
@@ -53,10 +59,14 @@ class TokenBatch:
     times: Tensor
     present: Tensor
 
+    @property
+    def tensors(self) -> tuple[Tensor, ...]:
+        """The fields in order."""
+        return (self.features, self.modalities, self.sensors, self.times, self.present)
+
     def to(self, device: torch.device) -> TokenBatch:
         """The same batch on another device."""
-        fields = (self.features, self.modalities, self.sensors, self.times, self.present)
-        return TokenBatch(*(field.to(device) for field in fields))
+        return TokenBatch(*(field.to(device) for field in self.tensors))
 
 
 def sensor_slot(sensor: str) -> int:
@@ -86,8 +96,13 @@ def thin(samples: Sequence[WindowSample], limit: int = MAX_TOKENS) -> Sequence[W
     return [samples[index * len(samples) // limit] for index in range(limit)]
 
 
-def window_tokens(window: Window, modality_of: Mapping[str, Modality]) -> Tokens:
-    """Tokens of an aligned window; ``modality_of`` maps its inputs.
+def window_tokens(
+    window: Window,
+    modality_of: Mapping[str, Modality],
+    read: Callable[[list[bytes]], NDArray[np.float32]] = from_wire,
+) -> Tokens:
+    """Tokens of an aligned window; ``modality_of`` maps its inputs, ``read`` makes float32
+    (n, size) of n features.
 
     Raises ``ValueError`` for a feature of another length, ``KeyError`` for an unknown input.
     """
@@ -96,7 +111,7 @@ def window_tokens(window: Window, modality_of: Mapping[str, Modality]) -> Tokens
     indices = [MODALITIES.index(modality_of[sample.input]) for sample in samples]
     times = [relative_time(sample.start_us, sample.end_us, span) for sample in samples]
     return Tokens(
-        from_wire([sample.feature for sample in samples]),
+        read([sample.feature for sample in samples]),
         np.asarray(indices, np.int64),
         np.asarray([sensor_slot(sample.sensor) for sample in samples], np.int64),
         np.asarray(times, np.float32),
@@ -108,9 +123,30 @@ def length_class(tokens: Tokens) -> int:
     return power_of_two(len(tokens), _MIN_TOKENS, MAX_TOKENS)
 
 
+def length_bounds(length: int) -> Bounds:
+    """In how many rows windows of this padded length are run."""
+    return Bounds(
+        least=max(1, min(4, _LEAST_TOKENS // length)),
+        most=max(1, 2 * MAX_TOKENS // length),
+        spare=max(1, _SPARE_TOKENS // length),
+    )
+
+
+def noise_tokens(count: int, rng: np.random.Generator) -> Tokens:
+    """A window's tokens made of noise, to warm up and to compare kernels with."""
+    return Tokens(
+        rng.standard_normal((count, FEATURE_SIZE), np.float32),
+        rng.integers(0, len(MODALITIES), count, np.int64),
+        rng.integers(0, SENSOR_SLOTS, count, np.int64),
+        rng.random(count, np.float32),
+    )
+
+
 def collate(windows: Sequence[Tokens], length: int, rows: int) -> TokenBatch:
-    """At most ``rows`` windows of at most ``length`` tokens, padded to (rows, length)."""
-    features = np.zeros((rows, length, FEATURE_SIZE), np.float32)
+    """At least one and at most ``rows`` windows of at most ``length`` tokens, padded to
+    (rows, length).
+    """
+    features = np.zeros((rows, length, windows[0].features.shape[1]), np.float32)
     modalities = np.zeros((rows, length), np.int64)
     sensors = np.zeros((rows, length), np.int64)
     times = np.zeros((rows, length), np.float32)

@@ -46,6 +46,11 @@ class RawCompute:
         """See ``workers.codecs.cut.cut``."""
         return cutting.cut(sample, bounds_us)
 
+    @property
+    def features(self) -> str:
+        """None are made."""
+        return ""
+
     async def fuse(self, windows: Sequence[Window]) -> list[Fusion]:
         """Raises ``OfflineError``: there is no model that takes raw payloads."""
         raise OfflineError(

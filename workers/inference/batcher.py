@@ -10,29 +10,8 @@ from concurrent.futures import Executor
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
-from workers.errors import DeviceError
-
 In = TypeVar("In")
 Out = TypeVar("Out")
-
-
-def isolate(
-    run: Callable[[Sequence[In]], Sequence[Out]], items: Sequence[In]
-) -> list[Out | Exception]:
-    """Run a batch; where it fails, halve it until only what fails alone has failed.
-
-    One bad item in n costs about 2·log2(n) runs more. ``DeviceError`` is raised at once: it is no
-    item's fault.
-    """
-    try:
-        return list(run(items))
-    except DeviceError:
-        raise
-    except Exception as error:
-        if len(items) == 1:
-            return [error]
-    half = len(items) // 2
-    return isolate(run, items[:half]) + isolate(run, items[half:])
 
 
 @dataclass(slots=True)

@@ -14,18 +14,18 @@ import torch
 from schemas.sample import Modality, Sample
 from streams.align.types import Window, WindowSample
 from streams.compute import BadSample
-from tests.workers.models import TASKS, pipeline, write_model
+from tests.workers.models import TASKS, cpu_compute, pipeline, write_model
 from tests.workers.payloads import example, sample
-from workers.compute import TorchCompute
+from workers.backends.reference import ReferenceModel
 from workers.encoders.feature import FEATURE_BYTES
-from workers.encoders.series import SeriesEncoder
 from workers.errors import DeviceError, ModelError
+from workers.inference.compute import ModelCompute
 
 
 @pytest.fixture
-def compute(tmp_path: Path) -> Iterator[TorchCompute]:
+def compute(tmp_path: Path) -> Iterator[ModelCompute]:
     write_model(tmp_path / "model")
-    made = TorchCompute.load(pipeline(str(tmp_path / "model")), device="cpu", threads=1)
+    made = cpu_compute(pipeline(str(tmp_path / "model")))
     yield made
     made.close()
 
@@ -48,30 +48,27 @@ def window(features: list[bytes], input: str = "audio") -> Window:
     return Window(0, "s", 0, 2_000_000, samples, {}, 0)
 
 
-class Poisoned(SeriesEncoder):
-    """Fails, or answers NaN, where the first statistic of the heart rate says so."""
+def poison(compute: ModelCompute, failure: str) -> None:
+    """From now on the encoder of series fails, or answers NaN, where the first statistic of the
+    heart rate says so.
+    """
+    model = compute._model
+    assert isinstance(model, ReferenceModel)
+    encoder = model.network.encoder(Modality.SERIES)
+    healthy = encoder.forward
 
-    def __init__(self, inner: SeriesEncoder, failure: str) -> None:
-        super().__init__()
-        self.hidden, self.project, self.failure = inner.hidden, inner.project, failure
-
-    def forward(self, vectors: torch.Tensor) -> torch.Tensor:
+    def forward(vectors: torch.Tensor) -> torch.Tensor:
         poisoned = vectors[:, 1] > 0.99
-        if bool(poisoned.any()) and self.failure == "raise":
+        if bool(poisoned.any()) and failure == "raise":
             raise RuntimeError("a kernel failed")
-        if bool(poisoned.any()) and self.failure == "device":
+        if bool(poisoned.any()) and failure == "device":
             raise torch.OutOfMemoryError("out of memory")
-        return torch.where(poisoned.unsqueeze(1), torch.nan, super().forward(vectors))
+        return torch.where(poisoned.unsqueeze(1), torch.nan, healthy(vectors))
+
+    encoder.forward = forward  # type: ignore[method-assign]
 
 
-def poison(compute: TorchCompute, failure: str) -> None:
-    encoders = compute._network.encoders
-    inner = encoders["series"]
-    assert isinstance(inner, SeriesEncoder)
-    encoders["series"] = Poisoned(inner, failure).eval()
-
-
-async def test_every_modality_is_encoded_in_the_order_of_the_call(compute: TorchCompute) -> None:
+async def test_every_modality_is_encoded_in_the_order_of_the_call(compute: ModelCompute) -> None:
     samples = [one(m, seed) for seed in range(5) for m in Modality]
     together = await compute.encode(samples)
     alone = [(await compute.encode([s]))[0] for s in samples]
@@ -79,7 +76,7 @@ async def test_every_modality_is_encoded_in_the_order_of_the_call(compute: Torch
     assert all(isinstance(f, bytes) and len(f) == FEATURE_BYTES for f in together)
 
 
-async def test_concurrent_calls_get_their_own_results(compute: TorchCompute) -> None:
+async def test_concurrent_calls_get_their_own_results(compute: ModelCompute) -> None:
     calls = [[vitals(60 + 5 * i + j) for j in range(3)] for i in range(10)]
     results = await asyncio.gather(*(compute.encode(call) for call in calls))
     assert list(results) == [await compute.encode(call) for call in calls]
@@ -90,7 +87,7 @@ async def test_concurrent_calls_get_their_own_results(compute: TorchCompute) -> 
     ("failure", "reason"), [("raise", "encoder_failed"), ("nan", "non_finite_feature")]
 )
 async def test_one_poisoned_sample_of_64_leaves_63_features(
-    compute: TorchCompute, failure: str, reason: str
+    compute: ModelCompute, failure: str, reason: str
 ) -> None:
     healthy = await compute.encode([vitals(60 + i) for i in range(64)])
     poison(compute, failure)
@@ -104,14 +101,14 @@ async def test_one_poisoned_sample_of_64_leaves_63_features(
     ]
 
 
-async def test_a_device_that_fails_makes_no_bad_samples(compute: TorchCompute) -> None:
+async def test_a_device_that_fails_makes_no_bad_samples(compute: ModelCompute) -> None:
     poison(compute, "device")
     with pytest.raises(DeviceError, match="OutOfMemoryError"):
         await compute.encode([vitals(200)])
     assert isinstance((await compute.encode([vitals(60)]))[0], bytes)
 
 
-async def test_undecodable_samples_are_named_among_good_ones(compute: TorchCompute) -> None:
+async def test_undecodable_samples_are_named_among_good_ones(compute: ModelCompute) -> None:
     cut = one(Modality.VIDEO)
     truncated = sample(Modality.VIDEO, "image/jpeg", cut.payload[:-200], input="video")
     empty = sample(Modality.TEXT, "text/plain", b"", input="text")
@@ -124,7 +121,7 @@ async def test_undecodable_samples_are_named_among_good_ones(compute: TorchCompu
     ]
 
 
-async def test_the_event_loop_is_free_while_samples_are_encoded(compute: TorchCompute) -> None:
+async def test_the_event_loop_is_free_while_samples_are_encoded(compute: ModelCompute) -> None:
     call = asyncio.create_task(compute.encode([one(Modality.VIDEO, i) for i in range(64)]))
     turns = 0
     while not call.done():
@@ -133,7 +130,7 @@ async def test_the_event_loop_is_free_while_samples_are_encoded(compute: TorchCo
     assert turns > 10
 
 
-async def test_a_window_is_answered_alike_alone_and_among_others(compute: TorchCompute) -> None:
+async def test_a_window_is_answered_alike_alone_and_among_others(compute: ModelCompute) -> None:
     features = await compute.encode([one(Modality.AUDIO, i) for i in range(40)])
     windows = [window([f for f in features[: n % 40] if isinstance(f, bytes)]) for n in range(64)]
     together = await compute.fuse(windows)
@@ -141,7 +138,7 @@ async def test_a_window_is_answered_alike_alone_and_among_others(compute: TorchC
     assert {task: list(labels) for task, labels in together[0].tasks.items()} == TASKS
 
 
-async def test_shares_name_the_modalities_that_are_there(compute: TorchCompute) -> None:
+async def test_shares_name_the_modalities_that_are_there(compute: ModelCompute) -> None:
     feature = (await compute.encode([one(Modality.AUDIO)]))[0]
     assert isinstance(feature, bytes)
     answer = (await compute.fuse([window([feature])]))[0]
@@ -150,18 +147,18 @@ async def test_shares_name_the_modalities_that_are_there(compute: TorchCompute) 
 
 
 async def test_a_feature_of_another_model_is_refused_and_not_guessed(
-    compute: TorchCompute,
+    compute: ModelCompute,
 ) -> None:
     with pytest.raises(ModelError, match="features of another model"):
         await compute.fuse([window([bytes(100)])])
 
 
-async def test_no_samples_and_no_windows_give_nothing(compute: TorchCompute) -> None:
+async def test_no_samples_and_no_windows_give_nothing(compute: ModelCompute) -> None:
     assert await compute.encode([]) == []
     assert await compute.fuse([]) == []
 
 
-async def test_a_bug_in_a_decoder_does_not_escape(compute: TorchCompute) -> None:
+async def test_a_bug_in_a_decoder_does_not_escape(compute: ModelCompute) -> None:
     bug = mock.Mock(side_effect=RecursionError("payload text"))
     with mock.patch.dict("workers.codecs._DECODERS", {Modality.TEXT: bug}):
         result = (await compute.encode([one(Modality.TEXT)]))[0]
@@ -170,7 +167,7 @@ async def test_a_bug_in_a_decoder_does_not_escape(compute: TorchCompute) -> None
     )
 
 
-async def test_features_are_finite_for_extreme_but_valid_input(compute: TorchCompute) -> None:
+async def test_features_are_finite_for_extreme_but_valid_input(compute: ModelCompute) -> None:
     loud = np.full(1_600, 1e30, "<f4").tobytes()
     content_type = "audio/pcm;rate=16000;channels=1;format=f32le"
     wild = b'{"hr": 1e300, "unknown": -1e300}'

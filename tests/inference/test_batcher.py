@@ -9,8 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from workers.batcher import MicroBatcher, isolate
-from workers.errors import DeviceError
+from workers.inference.batcher import MicroBatcher
 
 
 class Doubler:
@@ -128,20 +127,3 @@ async def test_a_cancelled_call_is_not_computed_and_frees_its_place(
     assert await first == [2] * 8
     assert await batcher.submit([3]) == [6]
     assert run.batches == [8, 1]
-
-
-def test_one_bad_item_of_many_is_found_in_few_runs() -> None:
-    run = Doubler()
-    items = [*range(40), -1, *range(23)]
-    results = isolate(run, items)
-    assert [i for i, result in enumerate(results) if isinstance(result, Exception)] == [40]
-    assert [r for r in results if not isinstance(r, Exception)] == [2 * i for i in items if i >= 0]
-    assert len(run.batches) <= 13
-
-
-def test_a_device_failure_blames_no_item() -> None:
-    def run(items: Sequence[int]) -> list[int]:
-        raise DeviceError("out of memory")
-
-    with pytest.raises(DeviceError):
-        isolate(run, [1, 2, 3, 4])

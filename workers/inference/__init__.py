@@ -1,0 +1,1 @@
+"""Inference: one model behind ``streams.compute.Compute``, batched, with bad samples kept apart."""
