@@ -70,11 +70,7 @@ def assemble(spec: AlignSpec, shard: int, raw: RawWindow) -> Window:
     end_us = start_us + spec.size_us
     #: (input, sensor) -> its runs around the window.
     runs: dict[tuple[int, str], list[Run]] = {}
-    for index, kept in raw.tiles:
-        # A tumbling window is one tile: all of it is in the window.
-        whole = spec.size_us == spec.tile_us and index * spec.tile_us == start_us
-        if not whole and spec.is_plain:
-            continue
+    for _, kept in raw.tiles:
         for run in kept:
             key = (run.input, run.sensor)
             found = runs.get(key)
@@ -90,15 +86,10 @@ def assemble(spec: AlignSpec, shard: int, raw: RawWindow) -> Window:
         rule = spec.inputs[input]
         mine = runs.get((input, name), ())
         seen = first_us < end_us
-        if spec.is_plain and all(run.plain and run.after_us < start_us for run in mine):
-            records = mine[0].records if len(mine) == 1 else usable(mine, start_us)
-            tallies[label] = _tally_plain(rule, records, seen=seen)
-            matched: Sequence[Entry] = records
-        else:
-            held = [run for run in raw.held if run.input == input and run.sensor == name]
-            matched = match(spec, rule, start_us, mine, held, raw.triggers)
-            own = [r for r in usable(mine, start_us) if start_us <= r.start_us < end_us]
-            tallies[label] = _tally(rule, own, seen=seen)
+        held = [run for run in raw.held if run.input == input and run.sensor == name]
+        matched = match(spec, rule, start_us, mine, held, raw.triggers)
+        own = [r for r in usable(mine, start_us) if start_us <= r.start_us < end_us]
+        tallies[label] = _tally(rule, own, seen=seen)
         input_name = rule.name
         samples += [
             WindowSample(label, input_name, r.offset, r.start_us, r.end_us, r.feature or b"")
@@ -123,19 +114,6 @@ def assemble(spec: AlignSpec, shard: int, raw: RawWindow) -> Window:
         raw.cause,
         raw.watermark_us if NEVER < raw.watermark_us < FOREVER else None,
         idle,
-    )
-
-
-def _tally_plain(rule: InputRule, records: Sequence[Entry], *, seen: bool) -> SensorTally:
-    """The tally of whole samples that are all in the window."""
-    offsets = [record.offset for record in records]
-    offsets.sort()
-    shift_us = drift_ppb = 0
-    if rule.fixed_us and records:
-        newest = max(records, key=_TIME)
-        shift_us, drift_ppb = newest.shift_us, newest.drift_ppb
-    return SensorTally(
-        rule.name, len(offsets), 0, 0, seen, tuple(offsets), 0, 0, shift_us, drift_ppb
     )
 
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from streams.align.assemble import assemble
 from streams.align.handing_out import end_of_session, raw_window
+from streams.align.plain import assemble_plain
 from streams.align.rules import NEVER
 from streams.align.session import Session
 from streams.align.spec import AlignSpec
@@ -22,6 +23,7 @@ class Leases:
     def __init__(self, spec: AlignSpec, shard: int) -> None:
         self._spec = spec
         self._shard = shard
+        self._plain = spec.is_plain and not any(rule.fixed_us for rule in spec.inputs)
         #: session -> wall time at which its first due window closed.
         self._ready: dict[str, int] = {}
         self._looks: set[str] = set()
@@ -81,10 +83,7 @@ class Leases:
             session.leased = taken[-1]
             del self._ready[name]
             self._out[name] = until_ms
-            windows += [
-                assemble(self._spec, self._shard, raw_window(self._spec, session, window))
-                for window in taken
-            ]
+            windows += [self._assembled(session, window) for window in taken]
         for name in sorted(self._looks) if len(windows) < limit else ():
             session = sessions[name]
             for start_us in session.early()[: limit - len(windows)]:
@@ -95,6 +94,13 @@ class Leases:
                 self._out[name] = until_ms
                 windows.append(end_of_session(self._spec, self._shard, session))
         return windows
+
+    def _assembled(self, session: Session, window: int) -> Window:
+        if self._plain:
+            assembled = assemble_plain(self._spec, self._shard, session, window)
+            if assembled is not None:
+                return assembled
+        return assemble(self._spec, self._shard, raw_window(self._spec, session, window))
 
 
 def note_look(session: Session, window: int) -> None:

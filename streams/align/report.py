@@ -69,15 +69,14 @@ def _correction(rule: InputRule, label: str, tally: SensorTally) -> Correction:
     return Correction(tally.shift_us / US_PER_MS, fixed_us / US_PER_MS, tally.drift_ppb / 1000)
 
 
-def coverage(used: Iterable[WindowSample], start_us: int, end_us: int) -> float:
+def coverage(used: Sequence[WindowSample], start_us: int, end_us: int) -> float:
     """Share of [start_us, end_us) that the samples' intervals cover together, 0 to 1."""
-    spans = [(s.start_us, s.end_us) for s in used]
-    for first, last in spans:
-        if first != last:
+    for sample in used:
+        if sample.start_us != sample.end_us:
             break
     else:
-        return 1.0 if spans else 0.0
-    spans.sort()
+        return 1.0 if used else 0.0
+    spans = sorted([(s.start_us, s.end_us) for s in used])
     covered_us, reached_us = 0, start_us
     for first, last in spans:
         first, last = max(first, reached_us), min(last, end_us)
@@ -114,21 +113,39 @@ def runs(offsets: Iterable[int]) -> list[tuple[int, int]]:
     [(3, 5), (9, 9)]
     """
     found: list[tuple[int, int]] = []
+    first = last = None
     for offset in offsets:
-        if found and offset == found[-1][1] + 1:
-            found[-1] = (found[-1][0], offset)
-        else:
-            found.append((offset, offset))
+        if last is None or offset != last + 1:
+            if last is not None and first is not None:
+                found.append((first, last))
+            first = offset
+        last = offset
+    if last is not None and first is not None:
+        found.append((first, last))
     return found
 
 
 def _quality(spec: AlignSpec, uses: dict[str, SensorUse]) -> Quality:
     """``missing`` names every absent sensor; ``completeness`` looks at expected inputs only."""
-    expected = [u for u in uses.values() if spec.inputs[spec.position[u.input]].expected]
-    present = sum(u.used > 0 for u in expected)
-    skews = [u.skew_ms for u in uses.values() if u.skew_ms is not None]
+    expected = present = 0
+    least_ms = most_ms = None
+    missing: list[str] = []
+    for label, use in uses.items():
+        if spec.inputs[spec.position[use.input]].expected:
+            expected += 1
+            present += use.used > 0
+        if not use.used:
+            missing.append(label)
+        skew_ms = use.skew_ms
+        if skew_ms is not None:
+            if least_ms is None or skew_ms < least_ms:
+                least_ms = skew_ms
+            if most_ms is None or skew_ms > most_ms:
+                most_ms = skew_ms
+    missing.sort()
+    spread_ms = 0.0 if least_ms is None or most_ms is None else most_ms - least_ms
     return Quality(
-        completeness=round(present / len(expected), _DIGITS) if expected else 1.0,
-        skew_ms=round(max(skews) - min(skews), _DIGITS) if skews else 0.0,
-        missing=sorted(label for label, use in uses.items() if not use.used),
+        completeness=round(present / expected, _DIGITS) if expected else 1.0,
+        skew_ms=round(spread_ms, _DIGITS),
+        missing=missing,
     )
