@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
+from streams.batch_histogram import BatchHistogram
 from streams.model_metrics import ModelMetrics
 
 #: Seconds; from a fast fuse (1 ms) to a stalled stage (10 s).
@@ -31,19 +34,19 @@ class Metrics:
             ("pipeline", "final", "cause"),
             registry=self.registry,
         )
-        self._completeness = Histogram(
+        self._completeness = BatchHistogram(
             "sensorium_window_completeness_ratio",
             "Share of a final window's expected sensors that are in it.",
-            ("pipeline",),
-            buckets=(0.0, 0.25, 0.5, 0.75, 0.9, 1.0),
-            registry=self.registry,
+            pipeline,
+            (0.0, 0.25, 0.5, 0.75, 0.9, 1.0),
+            self.registry,
         )
-        self._skew = Histogram(
+        self._skew = BatchHistogram(
             "sensorium_window_skew_seconds",
             "Widest skew between two sensors of a final window.",
-            ("pipeline",),
-            buckets=(0.001, 0.005, 0.02, 0.05, 0.1, 0.25, 0.5, 1, 5, 30),
-            registry=self.registry,
+            pipeline,
+            (0.001, 0.005, 0.02, 0.05, 0.1, 0.25, 0.5, 1, 5, 30),
+            self.registry,
         )
         self._absent = Counter(
             "sensorium_absent_sensors",
@@ -99,12 +102,12 @@ class Metrics:
             buckets=_BATCH_BUCKETS,
             registry=self.registry,
         )
-        self._lag = Histogram(
+        self._lag = BatchHistogram(
             "sensorium_watermark_lag_seconds",
             "Wall clock less window end, at publication.",
-            ("pipeline",),
-            buckets=_LAG_BUCKETS,
-            registry=self.registry,
+            pipeline,
+            _LAG_BUCKETS,
+            self.registry,
         )
         self._open = Gauge(
             "sensorium_open_windows",
@@ -121,11 +124,6 @@ class Metrics:
 
         self.models = ModelMetrics(self.registry, pipeline)
 
-        # Observed once a window: the lookup of the labels is done once.
-        self._window_lag = self._lag.labels(pipeline)
-        self._window_completeness = self._completeness.labels(pipeline)
-        self._window_skew = self._skew.labels(pipeline)
-
     def samples(self, modality: str, outcome: str, count: int = 1) -> None:
         if count:
             self._samples.labels(self._pipeline, modality, outcome).inc(count)
@@ -133,10 +131,16 @@ class Metrics:
     def results(self, final: bool, count: int, cause: str = "watermark") -> None:
         self._results.labels(self._pipeline, str(final).lower(), cause).inc(count)
 
-    def window(self, completeness: float, skew_seconds: float) -> None:
-        """A final window's alignment."""
-        self._window_completeness.observe(completeness)
-        self._window_skew.observe(skew_seconds)
+    def windows(
+        self,
+        completeness: Sequence[float],
+        skew_seconds: Sequence[float],
+        watermark_lag_seconds: Sequence[float],
+    ) -> None:
+        """Final windows' alignment, and how far behind the wall clock they end."""
+        self._completeness.observe_all(completeness)
+        self._skew.observe_all(skew_seconds)
+        self._lag.observe_all(watermark_lag_seconds)
 
     def absent(self, modality: str, reason: str, count: int) -> None:
         self._absent.labels(self._pipeline, modality, reason).inc(count)
@@ -162,9 +166,6 @@ class Metrics:
     def stage(self, stage: str, seconds: float, items: int) -> None:
         self._stage.labels(self._pipeline, stage).observe(seconds)
         self._batch.labels(self._pipeline, stage).observe(items)
-
-    def watermark_lag(self, seconds: float) -> None:
-        self._window_lag.observe(max(0.0, seconds))
 
     def open_windows(self, count: int) -> None:
         self._open.labels(self._pipeline).set(count)

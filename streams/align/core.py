@@ -54,7 +54,7 @@ class ShardCore:
         #: Session -> bytes kept with it.
         self.notes: dict[str, bytes] = {}
         self._touched: set[str] = set()
-        #: Session -> wall time at which it has to be looked at again.
+        #: Session -> wall time through which an input has to be read before it is looked at again.
         self._deadlines: dict[str, int] = {}
         self._leases = Leases(spec, shard)
         self._totals = Totals(spec)
@@ -69,7 +69,7 @@ class ShardCore:
         session.leased = NEVER
         session.counted = Counts()
         self.sessions[session.name] = session
-        self._deadlines[session.name] = 0
+        self._deadlines[session.name] = NEVER
         self._note(session)
 
     def take_touched(self) -> set[str]:
@@ -142,13 +142,11 @@ class ShardCore:
             session.whole_from = rules.first_whole_tile(self.spec, tomb.closed)
             session.event_state = tomb.event_state
         self.sessions[name] = session
-        self._deadlines[name] = rules.next_deadline_ms(
-            self.spec, session.sensors, now_ms, now_ms, NEVER
-        )
+        self._deadlines[name] = rules.next_deadline_ms(self.spec, session.sensors, now_ms, NEVER)
         return session
 
     def look_by(self, name: str, at_ms: int) -> None:
-        """Look at a session again at a wall time, or before."""
+        """Look at a session again once an input is read through a wall time, or before."""
         if at_ms < self._deadlines[name]:
             self._deadlines[name] = at_ms
 
@@ -162,7 +160,7 @@ class ShardCore:
         closing.note_early(self.spec, session)
         closing.forget(self.spec, session)
         if session.waiting is not None:
-            self.look_by(session.name, now_ms + rules.RECHECK_MS)
+            self.look_by(session.name, session.waiting[1])
 
     def _answer(
         self,
@@ -191,7 +189,9 @@ class ShardCore:
     def tick(self, read_through_ms: Mapping[str, int], now_ms: int) -> Applied:
         """Find sensors idle and sessions over."""
         self._expire(now_ms)
-        due = sorted(name for name, at_ms in self._deadlines.items() if at_ms <= now_ms)
+        # Of a backlog no input is read through anything: there is nothing to be seen then.
+        by_ms = min(now_ms, max(read_through_ms.values(), default=NEVER))
+        due = sorted([name for name, at_ms in self._deadlines.items() if at_ms <= by_ms])
         return self.look(due, read_through_ms, now_ms)
 
     def look(
@@ -214,7 +214,7 @@ class ShardCore:
                 sensor.idle = True
         closing.advance(self.spec, session, through_ms, now_ms)
         self._deadlines[session.name] = rules.next_deadline_ms(
-            self.spec, session.sensors, session.last_ms, now_ms, session.ended_ms
+            self.spec, session.sensors, session.last_ms, session.ended_ms
         )
         self._settle(session, now_ms)
         over_ms = rules.over_at_ms(self.spec, session.last_ms, session.ended_ms)
@@ -269,7 +269,7 @@ class ShardCore:
     def taken_over(self) -> None:
         """Another worker goes on: no window is out on lease, and all has to be looked at."""
         self._expire(float("inf"))
-        self._deadlines = dict.fromkeys(self.sessions, 0)
+        self._deadlines = dict.fromkeys(self.sessions, NEVER)
 
     def _expire(self, now_ms: float) -> None:
         for name in self._leases.expire(now_ms):

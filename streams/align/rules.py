@@ -72,8 +72,6 @@ NEVER = -(2**53)
 FOREVER = 2**53
 #: Event times must keep this far from both, so that adding a lateness stays exact.
 MAX_EVENT_TIME_US = 2**53 - 2**43
-#: How soon a sensor is looked at again that is silent while its input is not caught up.
-RECHECK_MS = 50
 #: Name of the sensor that stands for those of an input which declares none.
 NAMELESS = ""
 #: Expired sessions of a shard whose last closed window and event state are remembered.
@@ -240,10 +238,10 @@ def over_at_ms(spec: AlignSpec, last_ms: int, ended_ms: int) -> int:
 
 
 def next_deadline_ms(
-    spec: AlignSpec, sensors: Sequence[Sensor], last_ms: int, now_ms: int, ended_ms: int
+    spec: AlignSpec, sensors: Sequence[Sensor], last_ms: int, ended_ms: int
 ) -> int:
-    """Wall time at which a session must be looked at again."""
+    """Wall time through which an input has to be read before a look at the session tells more."""
     due = [s.wall_ms + patience_ms(spec, s) for s in sensors if not s.idle]
     if not due or ended_ms != NEVER:
-        due = [over_at_ms(spec, last_ms, ended_ms)]
-    return min(at if at > now_ms else now_ms + RECHECK_MS for at in due)
+        return over_at_ms(spec, last_ms, ended_ms)
+    return min(due)
