@@ -112,7 +112,7 @@ def acknowledge(spec: AlignSpec, session: Session, window: int) -> None:
             left = forget_held(spec, held, window)
             session.size -= sum(size_of(r) for one in held if one not in left for r in one.records)
             session.held[at] = left
-        session.lowest = session.find_lowest()
+        session.lowest_is_old = True
     forget(spec, session)
 
 
@@ -133,7 +133,7 @@ def forget(spec: AlignSpec, session: Session) -> None:
         del session.tiles[order[0]], order[0]
         gone = True
     if gone:
-        session.lowest = session.find_lowest()
+        session.lowest_is_old = True
     if spec.trigger:
         keep_us = session.acked - spec.backward_us - spec.size_us
         session.triggers = [w for w in session.triggers if w > session.acked or w >= keep_us]

@@ -87,8 +87,10 @@ class Session(msgspec.Struct, array_like=True):
     whole_from: int = NEVER
     #: (input, name) of a sensor -> its position.
     places: dict[tuple[int, str], int] = msgspec.field(default_factory=dict)
-    #: Input -> lowest offset that something of the session still needs.
+    #: Input -> lowest offset that something of the session still needs; where something was
+    #: forgotten since it was last looked at (``lowest_is_old``) it may be higher by now.
     lowest: dict[int, int] = msgspec.field(default_factory=dict)
+    lowest_is_old: bool = False
     counted: Counts = Counts()
 
     @classmethod
@@ -177,8 +179,9 @@ class Session(msgspec.Struct, array_like=True):
         """Whether no sensor is awake."""
         return all(s.idle for s in self.sensors)
 
-    def find_lowest(self) -> dict[int, int]:
-        """``lowest``, looked at again: after something was forgotten."""
+    def find_lowest(self) -> None:
+        """Look at ``lowest`` again."""
+        self.lowest_is_old = False
         lowest: dict[int, int] = {}
         for tile in self.tiles.values():
             for input, offset in tile.lowest.items():
@@ -188,7 +191,7 @@ class Session(msgspec.Struct, array_like=True):
             input = self.sensors[at].input
             for run in held:
                 lowest[input] = min(lowest.get(input, FOREVER), run.records[0].offset)
-        return lowest
+        self.lowest = lowest
 
 
 def places_of(sensors: list[Sensor]) -> dict[tuple[int, str], int]:

@@ -23,40 +23,52 @@ class Totals:
         self.due = self.open = self.size = self.full = 0
         #: Input -> (lowest offset, session); an entry counts if it is what the session says now.
         self._lowest: dict[int, list[tuple[int, str]]] = {n: [] for n in range(len(spec.inputs))}
-        #: (input, session) -> its entry in the heap that counts.
-        self._noted: dict[tuple[int, str], int] = {}
+        #: Input -> session -> its entry in the heap that counts.
+        self._noted: dict[int, dict[str, int]] = {n: {} for n in range(len(spec.inputs))}
 
     def note(self, session: Session) -> None:
         """Take over what the session comes to now."""
         former, counts = session.counted, session.counts(self._spec)
-        session.counted = counts
-        self._add(former, -1)
-        self._add(counts, 1)
+        if counts != former:
+            session.counted = counts
+            self._add(former, -1)
+            self._add(counts, 1)
+        self._note_lowest(session)
+
+    def _note_lowest(self, session: Session) -> None:
+        name = session.name
         for input, heap in self._lowest.items():
             offset = session.lowest.get(input)
-            key = (input, session.name)
+            noted = self._noted[input]
             if offset is None:
-                self._noted.pop(key, None)
-            elif self._noted.get(key) != offset:
-                self._noted[key] = offset
-                heapq.heappush(heap, (offset, session.name))
+                noted.pop(name, None)
+            elif noted.get(name) != offset:
+                noted[name] = offset
+                heapq.heappush(heap, (offset, name))
 
     def drop(self, session: Session) -> None:
         """The session is no more."""
         self._add(session.counted, -1)
         session.counted = Counts()
-        for input in self._lowest:
-            self._noted.pop((input, session.name), None)
+        for noted in self._noted.values():
+            noted.pop(session.name, None)
 
     def lowest(self, input: int, sessions: Mapping[str, Session]) -> int | None:
         """Lowest offset of an input that a session needs."""
-        heap = self._lowest[input]
-        while heap and self._noted.get((input, heap[0][1])) != heap[0][0]:
-            heapq.heappop(heap)
-        if len(heap) > _STALE_SHARE * len(sessions) + 64:
-            heap[:] = [(o, name) for (i, name), o in self._noted.items() if i == input]
+        heap, noted = self._lowest[input], self._noted[input]
+        if len(heap) > _STALE_SHARE * len(noted) + 64:
+            heap[:] = [(offset, name) for name, offset in noted.items()]
             heapq.heapify(heap)
-        return heap[0][0] if heap else None
+        while heap:
+            offset, name = heap[0]
+            if noted.get(name) != offset:
+                heapq.heappop(heap)
+            elif sessions[name].lowest_is_old:
+                sessions[name].find_lowest()
+                self._note_lowest(sessions[name])
+            else:
+                return offset
+        return None
 
     def _add(self, counts: Counts, sign: int) -> None:
         self.due += sign * counts.due

@@ -187,7 +187,7 @@ async def agree(url: str, spec: AlignSpec, script: list[tuple[Any, ...]]) -> Non
         await client.aclose()
 
 
-@settings(max_examples=1500, phases=PHASES, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=300, phases=PHASES, suppress_health_check=[HealthCheck.too_slow])
 @given(
     spec=specs(),
     script=st.lists(steps, min_size=5, max_size=40),

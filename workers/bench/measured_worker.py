@@ -45,7 +45,7 @@ class _Progress(Metrics):
     def __init__(self, pipeline: str) -> None:
         super().__init__(pipeline)
         self.watch = Stopwatch()
-        self.windows = 0
+        self.published = 0
         self.moved = asyncio.Event()
 
     def took_in(self) -> None:
@@ -55,7 +55,7 @@ class _Progress(Metrics):
     def results(self, final: bool, count: int, cause: str = "watermark") -> None:
         super().results(final, count, cause)
         if final:
-            self.windows += count
+            self.published += count
             self.watch.published()
             self.moved.set()
 
@@ -94,7 +94,7 @@ class MeasuredWorker:
             engine, progress = self._build(closing)
             async with engine.running():
                 await self._all_published(engine, progress)
-        return progress.watch.read(progress.windows)
+        return progress.watch.read(progress.published)
 
     async def serve(self) -> Figures:
         """Run until SIGTERM. Raises ``BenchError`` where the engine failed."""
@@ -102,7 +102,7 @@ class MeasuredWorker:
             engine, progress = self._build(closing)
             if await serve(engine):
                 raise BenchError(f"expected the worker to run until SIGTERM, got {engine.failure}")
-        return progress.watch.read(progress.windows)
+        return progress.watch.read(progress.published)
 
     def _build(self, closing: contextlib.AsyncExitStack) -> tuple[BaseEngine, _Progress]:
         redis = connect_redis(self._settings.redis)
@@ -125,7 +125,7 @@ class MeasuredWorker:
         return _ENGINES[self._order.engine](settings, processor), progress
 
     async def _all_published(self, engine: BaseEngine, progress: _Progress) -> None:
-        while progress.windows < self._order.windows and engine.failure is None:
+        while progress.published < self._order.windows and engine.failure is None:
             progress.moved.clear()
             try:
                 await asyncio.wait_for(progress.moved.wait(), _SILENCE_S)
