@@ -16,12 +16,12 @@ def advance(
     spec: AlignSpec, session: Session, read_through_ms: Mapping[int, int], now_ms: int
 ) -> None:
     """Move the watermark that counts, and close what it has passed."""
-    awake_us, some_idle = FOREVER, False
+    awake_us, some_idle, lateness_us = FOREVER, False, spec.lateness_us
     for sensor in session.sensors:
         if sensor.idle:
             some_idle = True
         else:
-            own_us = sensor.newest_us - spec.inputs[sensor.input].lateness_us
+            own_us = sensor.newest_us - lateness_us[sensor.input]
             if own_us < awake_us:
                 awake_us = own_us
     if some_idle:
@@ -119,10 +119,13 @@ def acknowledge(spec: AlignSpec, session: Session, window: int) -> None:
 def forget(spec: AlignSpec, session: Session) -> None:
     """Drop the first tiles, and triggers, that no window needs any more."""
     order, gone = session.order, False
+    session.forgets_us = FOREVER
     while order:
         tile = session.tiles[order[0]]
         if tile.until_us > session.acked:
-            if rules.closing_bound_us(spec, tile.until_us) > session.watermark_us:
+            needless_us = rules.closing_bound_us(spec, tile.until_us)
+            if needless_us > session.watermark_us:
+                session.forgets_us = needless_us
                 break
             following = session.due[0] if session.due else None
             if following is None:

@@ -67,7 +67,7 @@ class ShardCore:
     def adopt(self, session: Session) -> None:
         """Go on with a session of former times; nothing of it is out on lease."""
         session.leased = NEVER
-        session.counted = Counts()
+        session.counted, session.counted_size = Counts(), 0
         self.sessions[session.name] = session
         self._deadlines[session.name] = NEVER
         self._note(session)
@@ -90,6 +90,11 @@ class ShardCore:
         """Something that belongs to no session has changed."""
         self._touched.add(SHARD)
 
+    def note_size(self, session: Session) -> None:
+        """Nothing that others look at has changed of a session but its bytes."""
+        self._touched.add(session.name)
+        self._totals.note_size(session)
+
     def _note(self, session: Session) -> None:
         """The session has changed."""
         self._touched.add(session.name)
@@ -110,7 +115,9 @@ class ShardCore:
         quick = None if batch.ends or self.done.get(input) else self._quick[position]
         while at < len(records):
             if quick is not None:
-                at = quick.take(self.sessions, batch.entries, at, now_ms, taking.touched)
+                at = quick.take(
+                    self.sessions, batch.entries, at, now_ms, taking.touched, taking.grown
+                )
                 if at == len(records):
                     break
             taking.one(records[at])
@@ -343,8 +350,10 @@ class _Taking:
         self._through_ms = through_ms
         self._pending = core.late.setdefault(input, {})
         self._done = core.done.get(input, ())
-        #: Sessions of which records were taken many at once, and all that came up here.
+        #: Sessions of which records were taken many at once, those of them that are to be looked
+        #: at closely, and all that came up here.
         self.touched: dict[str, Session] = {}
+        self.grown: set[str] = set()
         self._seen: dict[str, Session] = {}
         self.late: dict[int, LateSample] = {}
         self.repeats = self.dropped = 0
@@ -399,8 +408,19 @@ class _Taking:
 
     def finish(self) -> None:
         """After the last record."""
-        for session in self.touched.values():
+        closely = self._spec.revises
+        for name, session in self.touched.items():
+            closed, seen = session.closed, name in self._seen
             self._advance(session)
+            if (
+                session.closed == closed
+                and session.watermark_us < session.forgets_us
+                and session.waiting is None
+                and session.size <= self._spec.max_session_bytes
+                and not (closely or seen or name in self.grown)
+            ):
+                del self._seen[name]
+                self._core.note_size(session)
         idle_after_ms = self._spec.inputs[self._position].idle_after_ms
         for session in self._seen.values():
             if session.woke:

@@ -49,9 +49,11 @@ class QuickTaker:
         first: int,
         now_ms: int,
         touched: dict[str, Session],
+        grown: set[str],
     ) -> int:
         """Take entries from position ``first`` on; returns the position of the first that has to
-        be looked at rule by rule. Sessions that got any are added to ``touched``.
+        be looked at rule by rule. Sessions that got any are added to ``touched``, and to ``grown``
+        those that got more than one more record in a tile that had the input already.
         """
         input, tile_us, size_us = self._input, self._tile_us, self._size_us
         lateness_us, cap = self._lateness_us, self._cap
@@ -98,6 +100,7 @@ class QuickTaker:
             session.size += size
             # Offsets only grow, so that the first record has the lowest.
             if input not in tile.lowest:
+                grown.add(name)
                 offset = entry.offset
                 tile.lowest[input] = offset
                 if offset < session.lowest.get(input, FOREVER):

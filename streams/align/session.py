@@ -33,13 +33,12 @@ class Revision(msgspec.Struct, array_like=True, gc=False):
 
 
 class Counts(msgspec.Struct, array_like=True, frozen=True, gc=False):
-    """What a session adds to its shard's totals: due windows that are not out on lease, open
-    tiles, bytes, and 1 where those are more than one session may keep.
+    """What a session adds to its shard's totals beside its bytes: due windows that are not out on
+    lease, open tiles, and 1 where its bytes are more than one session may keep.
     """
 
     due: int = 0
     open: int = 0
-    size: int = 0
     full: int = 0
 
 
@@ -83,6 +82,8 @@ class Session(msgspec.Struct, array_like=True):
     due: list[int] = msgspec.field(default_factory=list)
     #: No window closes before the watermark is here; a bound, not always the next one's.
     closes_us: int = FOREVER
+    #: No tile is needless before the watermark is here or a window is acknowledged.
+    forgets_us: int = NEVER
     #: ``rules.first_whole_tile`` as of ``closed``.
     whole_from: int = NEVER
     #: (input, name) of a sensor -> its position.
@@ -91,7 +92,9 @@ class Session(msgspec.Struct, array_like=True):
     #: forgotten since it was last looked at (``lowest_is_old``) it may be higher by now.
     lowest: dict[int, int] = msgspec.field(default_factory=dict)
     lowest_is_old: bool = False
+    #: What the shard's totals have of the session.
     counted: Counts = Counts()
+    counted_size: int = 0
 
     @classmethod
     def begin(cls, spec: AlignSpec, name: str, now_ms: int) -> Session:
@@ -128,7 +131,6 @@ class Session(msgspec.Struct, array_like=True):
         return Counts(
             len(due) if self.leased == NEVER else len(due) - bisect_right(due, self.leased),
             self.open_tiles(spec) if self.order else 0,
-            self.size,
             int(self.size > spec.max_session_bytes),
         )
 
@@ -158,6 +160,7 @@ class Session(msgspec.Struct, array_like=True):
                 self.order.append(index)
             else:
                 insort(self.order, index)
+                self.forgets_us = NEVER
         return tile
 
     def may_close_from(self, spec: AlignSpec, index: int) -> None:

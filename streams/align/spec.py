@@ -122,6 +122,11 @@ class AlignSpec:
         )
 
     @cached_property
+    def lateness_us(self) -> tuple[int, ...]:
+        """Lateness of each input."""
+        return tuple(rule.lateness_us for rule in self.inputs)
+
+    @cached_property
     def owner(self) -> dict[str, int]:
         """Declared sensor -> position of its input."""
         return {s: n for n, rule in enumerate(self.inputs) for s in rule.sensors}

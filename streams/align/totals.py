@@ -33,7 +33,13 @@ class Totals:
             session.counted = counts
             self._add(former, -1)
             self._add(counts, 1)
+        self.note_size(session)
         self._note_lowest(session)
+
+    def note_size(self, session: Session) -> None:
+        """The same, where nothing but the session's bytes has changed."""
+        self.size += session.size - session.counted_size
+        session.counted_size = session.size
 
     def _note_lowest(self, session: Session) -> None:
         name = session.name
@@ -49,7 +55,8 @@ class Totals:
     def drop(self, session: Session) -> None:
         """The session is no more."""
         self._add(session.counted, -1)
-        session.counted = Counts()
+        self.size -= session.counted_size
+        session.counted, session.counted_size = Counts(), 0
         for noted in self._noted.values():
             noted.pop(session.name, None)
 
@@ -73,5 +80,4 @@ class Totals:
     def _add(self, counts: Counts, sign: int) -> None:
         self.due += sign * counts.due
         self.open += sign * counts.open
-        self.size += sign * counts.size
         self.full += sign * counts.full
