@@ -93,7 +93,7 @@ class SavedNothing(msgspec.Struct, tag=4, array_like=True, frozen=True, gc=False
 Saved = SavedSession | SavedTomb | SavedShard | SavedNothing
 
 _encoder = msgspec.msgpack.Encoder()
-_steps = msgspec.msgpack.Decoder(list[Step])
+_steps = msgspec.msgpack.Decoder(Step)
 _saved = msgspec.msgpack.Decoder(Saved)
 
 encode = _encoder.encode
@@ -182,16 +182,12 @@ class Replay:
         return saved
 
     def redo(self, number: int, data: bytes) -> None:
-        """Do an entry's steps again, for whatever was saved before them."""
+        """Do an entry's step again, for whatever was saved before it."""
+        core = self._core
         try:
-            steps = _steps.decode(data)
+            step: Step = _steps.decode(data)
         except msgspec.MsgspecError as error:
             raise self._unreadable(error) from None
-        for step in steps:
-            self._redo(number, step)
-
-    def _redo(self, number: int, step: Step) -> None:
-        core = self._core
         match step:
             case Took():
                 self._take_again(number, step)

@@ -29,7 +29,7 @@ from streams.align.types import (
     Window,
     WindowKey,
 )
-from streams.errors import Fenced, StateLost, StoreUnreachable
+from streams.errors import Fenced, StateLost, StoreUnreachable, StreamError
 
 #: The server is there but cannot serve now, or is not: the call may be tried again. Whether a
 #: call that failed in transit took effect is unknown; if it did, the next one finds another
@@ -43,6 +43,9 @@ _UNAVAILABLE = (
 )
 #: Entries or saves asked for at once when a shard is taken over: of 2 MB at most each.
 _PAGE = 32
+#: Bytes of a shard that wait to be written before a write begins by itself; while one is under way
+#: and as many wait again, ``apply`` waits.
+_UNWRITTEN_BYTES = 1_000_000
 #: A safety net for shards that nobody works on any more, milliseconds. A week at least: a long
 #: backlog may leave an open window untouched for days.
 _LEAST_RETENTION_MS = 7 * 24 * 3_600_000
@@ -57,13 +60,15 @@ class RedisStore:
     ``client``: one that never sends a command twice by itself (``connect_redis`` makes such); a
     repeated script would find its own first run and take that for lost state.
 
-    ``claim``, ``restore``, ``apply``, ``tick`` and ``forget`` write to Redis, and may raise
-    ``StoreUnreachable``, which is retriable. ``lease`` writes where it hands out early looks.
-    So does ``ack`` for late samples; of windows it is written with what comes next: lost in
-    between, they are handed out again, and their results have the same ids and content. After an
-    error a shard has to be claimed
-    again. Calls for one shard run one after the other, calls for different shards at the same
-    time. Closing the client is its owner's part.
+    What a call did is written together with what comes next: before windows are handed out or a
+    late sample is told of, when ``_UNWRITTEN_BYTES`` wait, at a tick, and when the shard is given
+    up. So no result tells of what a next owner could not know. An acknowledgement that is lost in
+    between makes the next owner hand its windows out again, for the same ids and content.
+
+    Every call may also raise ``StoreUnreachable``, which is retriable. Once a write has failed,
+    every call raises what it met until the shard is claimed again. Calls for one shard take effect
+    one after the other, calls for different shards at the same time. Closing the client is its
+    owner's part.
     """
 
     def __init__(self, spec: AlignSpec, client: Redis) -> None:
@@ -71,7 +76,9 @@ class RedisStore:
         self._client = client
         self._retention_ms = max(6 * spec.session_timeout_ms, _LEAST_RETENTION_MS)
         self._tenancies: dict[int, Tenancy] = {}
-        #: shard -> lock; the version allows one write of a shard in flight.
+        #: shard -> what its last write met.
+        self._failed: dict[int, StreamError] = {}
+        #: shard -> lock; while windows are about to be handed out, nothing else may happen.
         self._locks: defaultdict[int, asyncio.Lock] = defaultdict(asyncio.Lock)
 
     @property
@@ -98,12 +105,11 @@ class RedisStore:
                     await self._replay(shard, tenancy, entries, saves)
                 except StateLost:
                     # Of no use to anybody: what is committed is read again.
-                    version = await self._replace(
-                        shard, owner, core := ShardCore(self._spec, shard)
-                    )
-                    tenancy, fresh = Tenancy(owner, version, core), 1
+                    core, fresh = ShardCore(self._spec, shard), 1
+                    tenancy = Tenancy(owner, await self._replace(shard, owner, core), core)
                 else:
                     core.applied = _applied(answer[5:])
+                    tenancy.applied = dict(core.applied)
             self._tenancies[shard] = tenancy
         return Claim(fresh=fresh == 1, applied=dict(core.applied), notes=dict(core.notes))
 
@@ -127,11 +133,10 @@ class RedisStore:
         for start in range(0, entries, _PAGE):
             read = self._client.lrange(journal_key, start, start + _PAGE - 1)
             for data in cast(list[bytes], await self._ask(read)):
-                number = tenancy.first + len(tenancy.entries)
-                replay.redo(number, data)
-                tenancy.found(number, len(data))
+                replay.redo(tenancy.noted, data)
+                tenancy.found_entry(len(data))
         await self._step("check", shard, tenancy)
-        if len(tenancy.saved) != saves or len(tenancy.entries) != entries:
+        if not tenancy.has_found(entries, saves):
             raise StateLost(shard, "expected all of what was written, got less; rewind the shard")
         tenancy.core.taken_over()
 
@@ -139,10 +144,11 @@ class RedisStore:
         """Replace whatever the shard holds by what the results topic knows."""
         async with self._locks[shard]:
             self._tenancies.pop(shard, None)
+            self._failed.pop(shard, None)
             core = ShardCore(self._spec, shard, past)
-            version = await self._replace(shard, owner, core)
-            self._tenancies[shard] = tenancy = Tenancy(owner, version, core)
-            tenancy.saved = _names(core)
+            tenancy = Tenancy(owner, await self._replace(shard, owner, core), core)
+            tenancy.found_saves(dict.fromkeys(_names(core)))
+            self._tenancies[shard] = tenancy
 
     async def _replace(self, shard: int, owner: str, core: ShardCore) -> int:
         core.take_touched()
@@ -172,10 +178,11 @@ class RedisStore:
             await self._let_go(shard)
 
     async def _let_go(self, shard: int) -> None:
-        tenancy = self._tenancies.pop(shard, None)
-        if tenancy is not None and tenancy.unwritten:
+        if (tenancy := self._tenancies.get(shard)) is not None:
             with contextlib.suppress(Fenced, StateLost, StoreUnreachable):
-                await self._write(shard, tenancy)
+                await self._flush(shard, tenancy)
+        self._tenancies.pop(shard, None)
+        self._failed.pop(shard, None)
 
     # -- records and time ---------------------------------------------------------------------
 
@@ -183,11 +190,15 @@ class RedisStore:
         """Take a chunk of one input in."""
         async with self._locks[shard]:
             tenancy = self._tenancy(shard)
-            core = tenancy.core
-            applied, step = journal.apply(core, batch, now_ms)
-            tenancy.note(step, {batch.input: core.applied[batch.input]})
-            await self._write(shard, tenancy)
-            return applied
+            applied, step = journal.apply(tenancy.core, batch, now_ms)
+            tenancy.note(step)
+        if applied.late:
+            await self._flush(shard, tenancy)
+        elif tenancy.unwritten_bytes > _UNWRITTEN_BYTES:
+            if tenancy.writing is not None:
+                await asyncio.shield(tenancy.writing)
+            self._begin_write(shard, tenancy)
+        return applied
 
     async def tick(self, shard: int, read_through_ms: Mapping[str, int], now_ms: int) -> Applied:
         """Find sensors idle and sessions over."""
@@ -196,8 +207,7 @@ class RedisStore:
             applied = tenancy.core.tick(read_through_ms, now_ms)
             if applied.changed:
                 tenancy.note(journal.Looked(now_ms, read_through_ms, applied.changed))
-            if tenancy.unwritten:
-                await self._write(shard, tenancy)
+            await self._flush(shard, tenancy)
             return applied
 
     # -- windows ------------------------------------------------------------------------------
@@ -206,11 +216,12 @@ class RedisStore:
         """Hand out due windows, oldest first, and a session's in order."""
         async with self._locks[shard]:
             tenancy = self._tenancy(shard)
+            await self._flush(shard, tenancy)
             windows = tenancy.core.lease(limit, now_ms, lease_ms)
             if (step := journal.handed(windows)) is not None:
                 # No two results may have the same number: it has to be known before one is made.
                 tenancy.note(step)
-                await self._write(shard, tenancy)
+                await self._flush(shard, tenancy)
             return windows
 
     async def ack(
@@ -228,46 +239,69 @@ class RedisStore:
                 tenancy.note(journal.acknowledged(windows, late, event_states))
             if late:
                 # A due window comes again by itself; a late sample's record, once committed, not.
-                await self._write(shard, tenancy)
-            return tenancy.core.committable()
+                await self._flush(shard, tenancy)
+            finished = tenancy.core.committable()
+            return {i: min(at, tenancy.applied.get(i, 0)) for i, at in finished.items()}
 
-    @property
-    def _digest(self) -> str:
-        return f"{LAYOUT}:{self._spec.digest}"
-
-    # -- Redis --------------------------------------------------------------------------------
+    # -- writing ------------------------------------------------------------------------------
 
     def _tenancy(self, shard: int) -> Tenancy:
         tenancy = self._tenancies.get(shard)
         if tenancy is None:
-            raise Fenced(shard, "expected a claim by this store, got none; claim it first")
+            unclaimed = Fenced(shard, "expected a claim by this store, got none; claim it first")
+            raise self._failed.get(shard, unclaimed)
         return tenancy
 
+    async def _flush(self, shard: int, tenancy: Tenancy) -> None:
+        """Return once all is written that was done by now."""
+        noted = tenancy.noted
+        while tenancy.written < noted:
+            self._begin_write(shard, tenancy)
+            assert tenancy.writing is not None
+            await asyncio.shield(tenancy.writing)
+
+    def _begin_write(self, shard: int, tenancy: Tenancy) -> None:
+        """Begin to write what waits to be written, unless a write is under way."""
+        if tenancy.writing is None and tenancy.written < tenancy.noted:
+            tenancy.writing = asyncio.create_task(self._write(shard, tenancy), name="write")
+            # Whoever waits for it is told, else whoever comes next: see ``_failed``.
+            tenancy.writing.add_done_callback(lambda task: task.cancelled() or task.exception())
+
     async def _write(self, shard: int, tenancy: Tenancy) -> None:
-        """Write what was done; where that fails, this core is not what Redis has any more."""
-        there = len(tenancy.entries), len(tenancy.saved)
         write = tenancy.next_write()
         saved = [part for pair in write.saved.items() for part in pair]
-        fields = [part for pair in write.fields.items() for part in pair]
+        fields = [part for input, at in write.applied.items() for part in (f"a:{input}", at)]
         try:
             await self._step(
                 "write",
                 shard,
                 tenancy,
-                *there,
+                *write.there,
                 write.dropped,
                 self._retention_ms,
+                len(write.entries),
                 len(write.saved),
                 len(write.deleted),
-                write.entry,
+                *write.entries,
                 *saved,
                 *write.deleted,
                 *fields,
             )
-        except BaseException:
-            self._tenancies.pop(shard, None)
+        except BaseException as error:
+            # What is in memory is not what Redis has any more.
+            if self._tenancies.get(shard) is tenancy:
+                del self._tenancies[shard]
+                if isinstance(error, StreamError):
+                    self._failed[shard] = error
             raise
         tenancy.version += 1
+        tenancy.written = write.last + 1
+        tenancy.applied = write.applied
+        tenancy.writing = None
+
+    @property
+    def _digest(self) -> str:
+        return f"{LAYOUT}:{self._spec.digest}"
 
     async def _step(
         self, script: str, shard: int, tenancy: Tenancy, *args: bytes | str | int

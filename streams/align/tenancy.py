@@ -1,15 +1,16 @@
 """One shard as its owner holds it: the core, and what of it Redis has.
 
-Redis gets every step of the core in the journal's next *entry*. What an entry changed is *stale* in
-the saves until it is saved again; the journal has to keep the entries since the oldest stale name
-became so. When the journal outgrows what the sessions hold by ``_JOURNAL_SHARE``, every write saves
-some names that have been stale for longest, about twice as many bytes as it adds. So the journal
-stays in proportion to the sessions, and no write is much longer than its entry (one session's bytes
-at worst).
+Redis gets every step of the core as an *entry* of the journal, several in one write. A session that
+an entry changed is *stale* in the saves until it is saved again; the journal has to keep the
+entries since the oldest stale one became so. When the journal outgrows what the sessions hold by
+``_JOURNAL_SHARE``, every write saves some that have been stale for longest, about twice as many
+bytes as it adds. So the journal stays in proportion to the sessions, and no write is much longer
+than its entries (by one session's bytes at worst).
 """
 
 from __future__ import annotations
 
+import asyncio
 from collections import deque
 from collections.abc import Mapping
 
@@ -21,97 +22,135 @@ from streams.align.journal import Saved, SavedNothing, Step
 _JOURNAL_SHARE = 2
 #: Below this the journal is left as it is.
 _LEAST_JOURNAL_BYTES = 64_000
-#: Bytes saved at most for each byte of an entry, past the first save.
+#: Bytes saved at most for each byte of new entries, past the first save.
 _SAVE_SHARE = 2
 
 
 class Write:
-    """What one write tells Redis. ``number`` is the entry's."""
+    """What one write tells Redis. ``last``: number of its last entry. ``there``: entries and saves
+    that Redis has before it. ``applied``: per input the next offset after it.
+    """
 
-    __slots__ = ("deleted", "dropped", "entry", "fields", "number", "saved")
+    __slots__ = ("applied", "deleted", "dropped", "entries", "last", "saved", "there")
 
-    def __init__(self, number: int, entry: bytes) -> None:
-        self.number = number
-        self.entry = entry
+    def __init__(self, entries: list[bytes], last: int, there: tuple[int, int]) -> None:
+        self.entries = entries
+        self.last = last
+        self.there = there
         self.saved: dict[str, bytes] = {}
         self.deleted: list[str] = []
         self.dropped = 0
-        self.fields: dict[str, int] = {}
+        self.applied: dict[str, int] = {}
 
 
 class Tenancy:
-    """``version``: of the last write. ``entries``: bytes of each entry in the journal, of which the
-    first has the number ``first``. ``saved``: names that have a save.
+    """``version``: of the last write. ``first``: number of the journal's first entry. ``written``,
+    ``noted``: numbers after the last entry that is written, and that is to be. ``writing``: the
+    write under way. ``applied``: per input the next offset, as written.
     """
 
     def __init__(self, owner: str, version: int, core: ShardCore, first: int = 0) -> None:
         self.owner = owner
         self.version = version
         self.core = core
-        self.first = first
-        self.entries: deque[int] = deque()
-        self.saved: set[str] = set()
+        self.first = self.written = self.noted = first
+        self.applied: dict[str, int] = dict(core.applied)
+        self.writing: asyncio.Task[None] | None = None
+        #: Bytes of the steps that wait to be written.
+        self.unwritten_bytes = 0
+        self._unwritten: list[bytes] = []
+        #: Bytes of each entry that is in the journal, or will be once the write under way is done.
+        self._entries: deque[int] = deque()
         self._journal_bytes = 0
+        #: Names that have a save, in the same sense.
+        self._saved: set[str] = set()
         #: Name -> number of the entry since which its save is stale, oldest first.
         self._stale: dict[str, int] = {}
+        #: Names of which nothing may be left.
+        self._gone: set[str] = set()
         #: Name of which nothing is left -> the entry after which that is so, oldest first.
         self._nothing: dict[str, int] = {}
-        #: Names that came up while entries were done again; some may be over by now.
-        self._gone: set[str] = set()
-        self._steps: list[Step] = []
-        self._fields: dict[str, int] = {}
 
-    @property
-    def unwritten(self) -> bool:
-        """Whether steps wait to be written."""
-        return bool(self._steps)
+    # -- as it was found ----------------------------------------------------------------------
 
-    def note(self, step: Step, applied: Mapping[str, int] | None = None) -> None:
-        """A step was done. ``applied``: inputs whose next offset it moved."""
-        self._steps.append(step)
-        for input, offset in (applied or {}).items():
-            self._fields[f"a:{input}"] = offset
-
-    def found_saves(self, saves: Mapping[str, Saved]) -> None:
-        """Redis has these saves, which were loaded just now."""
-        self.saved = set(saves)
+    def found_saves(self, saves: Mapping[str, Saved | None]) -> None:
+        """Redis has these saves, which were loaded, or made, just now."""
+        self._saved = set(saves)
         nothing = [(s.after, name) for name, s in saves.items() if isinstance(s, SavedNothing)]
         self._nothing = {name: after for after, name in sorted(nothing)}
         self.core.take_touched()
 
-    def found(self, number: int, size: int) -> None:
-        """The journal has this entry, whose steps were done again just now."""
-        self.entries.append(size)
+    def found_entry(self, size: int) -> None:
+        """The journal has one more entry, whose step was done again just now."""
+        self._note_changes()
+        self._enter(size)
+        self.written = self.noted
+
+    def has_found(self, entries: int, saves: int) -> bool:
+        """Whether that is as much as there should be."""
+        return (len(self._entries), len(self._saved)) == (entries, saves)
+
+    # -- as it goes on ------------------------------------------------------------------------
+
+    def note(self, step: Step) -> None:
+        """A step was done."""
+        data = journal.encode(step)
+        self._unwritten.append(data)
+        self.unwritten_bytes += len(data)
+        self._note_changes()
+        self.noted += 1
+
+    def _note_changes(self) -> None:
+        sessions, stale, number = self.core.sessions, self._stale, self.noted
+        for name in self.core.take_touched():
+            if name not in stale:
+                stale[name] = number
+            if name not in sessions:
+                self._gone.add(name)
+
+    def _enter(self, size: int) -> None:
+        self._entries.append(size)
         self._journal_bytes += size
-        touched = self.core.take_touched()
-        self._gone |= touched
-        for name in sorted(touched):
-            self._stale.setdefault(name, number)
+        self.noted = self.first + len(self._entries)
 
     def next_write(self) -> Write:
         """Everything done since the last write. If it fails, this tenancy is over."""
-        number = self.first + len(self.entries)
-        write = Write(number, journal.encode(self._steps))
-        touched = self.core.take_touched() | self._gone
-        self._gone = set()
-        for name in sorted(touched):
-            if name in self.core.sessions or (name == SHARD and self.core.is_in_transit()):
-                self._stale.setdefault(name, number)
-            else:
+        there = len(self._entries), len(self._saved)
+        write = Write(self._unwritten, self.noted - 1, there)
+        for name in self._gone:
+            if name not in self.core.sessions and not (name == SHARD and self.core.is_in_transit()):
                 self._save(name, write)
+        self._gone.clear()
+        for data in self._unwritten:
+            self._enter(len(data))
         self._shorten(write)
-        write.fields, self._fields = self._fields, {}
-        self._steps = []
-        self.entries.append(len(write.entry))
-        self._journal_bytes += len(write.entry)
-        needed = next(iter(self._stale.values()), number + 1)
+        self._unwritten, self.unwritten_bytes = [], 0
+        needed = next(iter(self._stale.values()), self.noted)
         write.dropped = needed - self.first
         for _ in range(write.dropped):
-            self._journal_bytes -= self.entries.popleft()
+            self._journal_bytes -= self._entries.popleft()
         self.first = needed
         self._delete_needless(write)
-        self.saved |= write.saved.keys()
+        self._saved |= write.saved.keys()
+        write.applied = dict(self.core.applied)
         return write
+
+    def _shorten(self, write: Write) -> None:
+        held = max(_LEAST_JOURNAL_BYTES, _JOURNAL_SHARE * self.core.size)
+        if self._journal_bytes <= held:
+            return
+        left = _SAVE_SHARE * self.unwritten_bytes
+        while self._stale and left > 0:
+            left -= self._save(next(iter(self._stale)), write)
+
+    def _save(self, name: str, write: Write) -> int:
+        self._stale.pop(name, None)
+        self._nothing.pop(name, None)
+        data, is_something = journal.save(self.core, name, write.last)
+        if not is_something:
+            self._nothing[name] = write.last
+        write.saved[name] = data
+        return len(data)
 
     def _delete_needless(self, write: Write) -> None:
         """That there is nothing of a name need not be said once the journal says nothing else."""
@@ -120,23 +159,6 @@ class Tenancy:
                 break
             del self._nothing[name]
             write.saved.pop(name, None)
-            if name in self.saved:
-                self.saved.discard(name)
+            if name in self._saved:
+                self._saved.discard(name)
                 write.deleted.append(name)
-
-    def _shorten(self, write: Write) -> None:
-        held = max(_LEAST_JOURNAL_BYTES, _JOURNAL_SHARE * self.core.size)
-        if self._journal_bytes + len(write.entry) <= held:
-            return
-        left = _SAVE_SHARE * len(write.entry)
-        while self._stale and left > 0:
-            left -= self._save(next(iter(self._stale)), write)
-
-    def _save(self, name: str, write: Write) -> int:
-        self._stale.pop(name, None)
-        self._nothing.pop(name, None)
-        data, is_something = journal.save(self.core, name, write.number)
-        if not is_something:
-            self._nothing[name] = write.number
-        write.saved[name] = data
-        return len(data)

@@ -149,12 +149,15 @@ class Driver:
                 for window in windows:
                     event("cause", window.cause if not window.over else "over")
             case "ack", (count,):
+                # What was not written yet is not to be committed: handing out begins with a write.
+                await self.both("lease", 0, self.now_ms, 1)
                 acked, self.out = self.out[:count], self.out[count:]
                 states = {w.session: b"" if w.over else b"\xfe%d" % w.start_us for w in acked}
                 for window in acked:
                     self.past.publish(window, states[window.session])
                 self.past.committed = await self.both("ack", keys(acked), [], states)
             case "ack late", ():
+                await self.both("lease", 0, self.now_ms, 1)
                 self.past.committed = await self.both("ack", [], self.late, {})
                 self.late = []
             case "claim", (owner,):

@@ -33,6 +33,7 @@ async def test_state_that_cannot_be_read_is_dropped_when_its_shard_is_claimed(
     store = RedisStore(SPEC, client)
     await store.claim(0, "w")
     await apply(store, "video", 1, [entry(0, 50)], 1)
+    await store.forget(0)
     await client.lset(journal, 0, b"\xc1 is no msgpack")
     next_store = RedisStore(SPEC, client)
     assert (await next_store.claim(0, "next")).fresh

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from redis.asyncio import Redis
 
 from schemas.settings import RedisSettings
-from streams.align import tenancy
+from streams.align import redis_store, tenancy
 from streams.align.memory import MemoryBackend, MemoryStore
 from streams.align.redis_store import RedisStore
 from streams.align.spec import AlignSpec
@@ -26,7 +26,9 @@ SPEC = spec_of(rule("video", sensors=("cam",)))
 
 
 async def _due(store: WindowStore) -> None:
+    """A window is due, and known to the next owner."""
     await apply(store, "video", 2, [entry(0, 50), entry(1, 300)], 1)
+    await tick(store, [], 1)
 
 
 async def test_the_first_claim_of_a_shard_is_fresh(world: World) -> None:
@@ -246,6 +248,7 @@ async def test_half_a_state_counts_as_none_for_the_next_worker(
     await store.claim(0, "w")
     for n in range(6):
         await apply(store, "video", n + 1, [entry(n, 10 * n, session="ab"[n % 2])], 1)
+        await tick(store, [], 1)
     assert await client.delete(f"sensorium:{{test:0}}:{key}") == 1
     assert (await RedisStore(SPEC, client).claim(0, "next")).fresh
 
@@ -261,9 +264,11 @@ async def test_half_a_state_is_noticed_by_its_owner(
     await store.claim(0, "w")
     for n in range(6):
         await apply(store, "video", n + 1, [entry(n, 10 * n, session="ab"[n % 2])], 1)
+        await tick(store, [], 1)
     assert await client.delete(f"sensorium:{{test:0}}:{key}") == 1
+    await apply(store, "video", 7, [entry(6, 90)], 1)
     with pytest.raises(StateLost):
-        await apply(store, "video", 7, [entry(6, 90)], 1)
+        await tick(store, [], 1)
 
 
 @pytest.mark.integration
@@ -273,7 +278,7 @@ async def test_a_shard_whose_write_failed_has_to_be_claimed_again(client: Redis)
     await client.flushdb()
     with pytest.raises(StateLost):
         await _due(store)
-    with pytest.raises(Fenced):
+    with pytest.raises(StateLost):
         await store.lease(0, 9, 1, 9)
 
 
@@ -299,6 +304,32 @@ async def test_an_acknowledgement_is_written_when_the_shard_is_given_up(client: 
     await store.forget(0)
     await next_store.claim(0, "next")
     assert await next_store.lease(0, 9, 1, 9) == []
+
+
+@pytest.mark.integration
+async def test_what_was_not_written_is_not_to_be_committed(client: Redis) -> None:
+    store = RedisStore(SPEC, client)
+    await store.claim(0, "w")
+    await apply(store, "video", 1, [entry(0, 50, feature=None)], 1)
+    before = await store.ack(0, [], [], {})
+    await tick(store, [], 1)
+    await apply(store, "video", 2, [entry(1, 60)], 1)
+    assert (before, await store.ack(0, [], [], {})) == ({"video": 0}, {"video": 0})
+
+
+@pytest.mark.integration
+async def test_a_write_that_failed_by_itself_is_told_to_whoever_comes_next(
+    client: Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(redis_store, "_UNWRITTEN_BYTES", 0)
+    store = RedisStore(SPEC, client)
+    await store.claim(0, "w")
+    await client.flushdb()
+    await apply(store, "video", 1, [entry(0, 50)], 1)
+    with pytest.raises(StateLost):
+        await apply(store, "video", 2, [entry(1, 50)], 1)
+    with pytest.raises(StateLost):
+        await tick(store, [], 1)
 
 
 @pytest.mark.integration

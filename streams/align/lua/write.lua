@@ -1,7 +1,8 @@
--- Adds an entry to the journal, takes saves over, and drops the entries that they make needless.
+-- Adds entries to the journal, takes saves over, and drops the entries that they make needless.
 -- KEYS: meta, journal, saves. ARGV: owner, version, entries and saves that there have to be,
--- entries to drop from the front, milliseconds to live, number of saves, number of saves to delete,
--- the entry, then per save its name and bytes, the names to delete, fields of meta and their values.
+-- entries to drop from the front, milliseconds to live, number of entries, of saves and of saves to
+-- delete; then the entries, per save its name and bytes, the names to delete, fields of meta and
+-- their values.
 -- Answer: {0} done; {1, owner} fenced; {2, what} state lost.
 local meta, journal, saves = KEYS[1], KEYS[2], KEYS[3]
 local kept = redis.call('HMGET', meta, 'owner', 'ver')
@@ -13,13 +14,16 @@ if redis.call('HLEN', saves) ~= tonumber(ARGV[4]) then return {2, 'other saves'}
 
 -- The first write: out of memory, it fails before anything has changed.
 redis.call('HINCRBY', meta, 'ver', 1)
-redis.call('RPUSH', journal, ARGV[9])
 local at = 10
 for _ = 1, tonumber(ARGV[7]) do
+  redis.call('RPUSH', journal, ARGV[at])
+  at = at + 1
+end
+for _ = 1, tonumber(ARGV[8]) do
   redis.call('HSET', saves, ARGV[at], ARGV[at + 1])
   at = at + 2
 end
-for _ = 1, tonumber(ARGV[8]) do
+for _ = 1, tonumber(ARGV[9]) do
   redis.call('HDEL', saves, ARGV[at])
   at = at + 1
 end
