@@ -1,8 +1,9 @@
-"""Measure the Redis window store alone: ``python -m tests.align.measure [records]``.
+"""Measure the Redis window store alone: ``python -m tests.align.measure [records | memory]``.
 
 The shape of the shared workload: 200 sessions on 4 shards, video and audio 10 Hz and a transcript
 1 Hz in 500 ms windows, 900-byte features, batches of 256 records of one partition, everything
-leased and acknowledged. Prints records per second and CPU per record of this process and of Redis.
+leased and acknowledged. Prints records per second and CPU per record of this process and of Redis,
+or with ``memory`` what Redis needs for an open session of 128 bytes a feature, in steps of 100 ms.
 """
 
 from __future__ import annotations
@@ -103,6 +104,39 @@ async def measure(url: str, records: int) -> None:
     await client.aclose()
 
 
+async def measure_memory(url: str, sessions: int = 1_000, steps: int = 300) -> None:
+    """Feed sessions in step, each with its samples of 100 ms, everything due acknowledged."""
+    client = connect_redis(RedisSettings(url=url))
+    empty = int((await client.info("memory"))["used_memory"])
+    store = RedisStore(SPEC, client)
+    await store.claim(0, "measure")
+    offsets = dict.fromkeys(RATES_HZ, 0)
+    used: list[int] = []
+    for step in range(steps):
+        now_ms = step * 100
+        for name, hz in RATES_HZ.items():
+            if step % (10 // hz):
+                continue
+            entries = [
+                Entry(f"s{n:04d}", name, offsets[name] + n, at_us, at_us, bytes(128))
+                for n in range(sessions)
+                for at_us in (now_ms * 1_000 + n,)
+            ]
+            offsets[name] += sessions
+            await store.apply(0, Batch(name, offsets[name], entries), now_ms)
+        await store.tick(0, {}, now_ms)
+        while windows := await store.lease(0, LEASE, now_ms, 10_000):
+            await store.ack(0, [WindowKey(w.session, w.start_us) for w in windows], [], {})
+        if step > steps // 2:
+            used.append(int((await client.info("memory"))["used_memory"]) - empty)
+    mean, most = sum(used) / len(used) / sessions, max(used) / sessions
+    print(f"Redis needs {mean:,.0f} bytes for an open session, {most:,.0f} at most")
+    await client.aclose()
+
+
 if __name__ == "__main__":
     with embedded_stack(kafka=False) as stack:
-        asyncio.run(measure(stack.redis_url, int((sys.argv[1:] or ["84000"])[0])))
+        if sys.argv[1:2] == ["memory"]:
+            asyncio.run(measure_memory(stack.redis_url))
+        else:
+            asyncio.run(measure(stack.redis_url, int((sys.argv[1:] or ["84000"])[0])))
