@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from schemas.result import ModelRef
@@ -85,8 +83,7 @@ class ModelMetrics:
         if count:
             self._shadow_windows.labels(self._pipeline, outcome).inc(count)
 
-    def shadow_agrees(self, equal: Mapping[str, bool], difference: Mapping[str, float]) -> None:
-        """One window's agreement, by task."""
-        for task, same in equal.items():
-            self._shadow_labels.labels(self._pipeline, task, str(same).lower()).inc()
-            self._shadow_difference.labels(self._pipeline, task).observe(difference[task])
+    def shadow_agrees(self, task: str, equal: bool, difference: float) -> None:
+        """One window's agreement in one task."""
+        self._shadow_labels.labels(self._pipeline, task, str(equal).lower()).inc()
+        self._shadow_difference.labels(self._pipeline, task).observe(difference)
