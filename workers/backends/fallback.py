@@ -71,15 +71,15 @@ class FallbackModel:
 
     @property
     def lanes(self) -> int:
-        """The local model's: it may be asked by every batch."""
-        return self._local.lanes
+        """The first model's; calls of the local one wait for each other."""
+        return self._primary.lanes
 
     def decode(self, sample: Sample) -> Sequence[Decoded] | BadSample:
         """For both. Raises nothing for any input."""
         return self._several.decode(sample)
 
     def encode(self, modality: Modality, decoded: Sequence[Sequence[Decoded]]) -> list[bytes]:
-        """Raises what the local model raises, and what of the first blames a sample."""
+        """Raises what the local model raises."""
         return self._several.encode(modality, decoded, lambda model: model is self._primary)
 
     def fuse(self, windows: Sequence[Window]) -> list[Fusion]:
@@ -95,9 +95,9 @@ class FallbackModel:
                 answers[place] = answer
         left = [place for place, answer in enumerate(answers) if answer is None]
         if left:
-            own = [self._local_window(windows[place]) for place in left]
-            for place, answer in zip(left, self._local.fuse(own), strict=True):
-                answers[place] = replace(answer, model=answer.model or self._local.ref)
+            parts = [self._local_window(windows[place]) for place in left]
+            for place, found in zip(left, self._several.fuse(LOCAL, parts), strict=True):
+                answers[place] = replace(found, model=found.model or self._local.ref)
         self._note(len(left))
         return [answer for answer in answers if answer is not None]
 
@@ -119,7 +119,7 @@ class FallbackModel:
         if isinstance(self._primary, AnswersEach):
             return self._primary.fuse_each(windows)
         try:
-            return self._primary.fuse(windows)
+            return self._several.fuse(PRIMARY, windows)
         except (RemoteError, NonFiniteError) as error:
             log.debug("%s: %s", self._primary.ref.name, error)
             return [None] * len(windows)

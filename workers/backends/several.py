@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import threading
 from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
@@ -10,10 +11,10 @@ import msgspec
 
 from schemas.sample import Modality, Sample
 from streams.align.types import Window
-from streams.compute import BadSample
+from streams.compute import BadSample, Fusion
 from workers.backends.base import Decoded, Model
 from workers.backends.frames import Gap, pack, unpack
-from workers.errors import ModelError, RemoteError
+from workers.errors import ModelError, NonFiniteError, RemoteError
 
 #: What a decoded sample is for a model that does not take its modality.
 _NOTHING: Any = None
@@ -27,15 +28,20 @@ class Several:
     """
 
     def __init__(self, models: Sequence[Model]) -> None:
-        """The first is the one whose names are used in messages."""
+        """The first is the one whose name is used in messages; of models with equal features the
+        last decodes and encodes.
+        """
         self.models = tuple(models)
         kinds: dict[str, int] = {}
         #: model -> which of the kinds of feature it takes
         self._kind_of = [kinds.setdefault(model.features, len(kinds)) for model in models]
         #: kind -> the model that decodes and encodes for it
         self._makers = [
-            next(model for model in models if model.features == features) for features in kinds
+            next(model for model in reversed(models) if model.features == features)
+            for features in kinds
         ]
+        #: Calls of a model at the same time, whichever threads they come from.
+        self._lanes = {id(model): threading.BoundedSemaphore(model.lanes) for model in models}
         told = msgspec.json.encode([model.features for model in models])
         self.features = hashlib.sha256(b"several\x1f" + told).hexdigest()
 
@@ -65,8 +71,8 @@ class Several:
     ) -> list[bytes]:
         """One feature per sample, of a part for each model.
 
-        Where a model that ``may_fail`` raises ``RemoteError``, its parts are ``Gap.FAILED``; what
-        else is raised goes to the caller.
+        Where a model that ``may_fail`` raises ``RemoteError`` or ``NonFiniteError``, its parts of
+        the batch are ``Gap.FAILED``; what else is raised goes to the caller.
         """
         parts = [
             self._encode_kind(kind, modality, [each[kind] for each in decoded], may_fail)
@@ -87,9 +93,10 @@ class Several:
         if modality not in maker.modalities:
             return [Gap.ABSENT] * len(decoded)
         try:
-            return maker.encode(modality, decoded)
-        except RemoteError as error:
-            if error.blames_item or not may_fail(maker):
+            with self._lanes[id(maker)]:
+                return maker.encode(modality, decoded)
+        except (RemoteError, NonFiniteError):
+            if not may_fail(maker):
                 raise
             return [Gap.FAILED] * len(decoded)
 
@@ -114,6 +121,12 @@ class Several:
             if isinstance(part, bytes):
                 samples.append(msgspec.structs.replace(sample, feature=part))
         return msgspec.structs.replace(window, samples=tuple(samples))
+
+    def fuse(self, number: int, windows: Sequence[Window]) -> Sequence[Fusion]:
+        """What one of the models answers to windows of its own, see ``window_for``."""
+        model = self.models[number]
+        with self._lanes[id(model)]:
+            return model.fuse(windows)
 
     def close(self) -> None:
         """Close every model."""
