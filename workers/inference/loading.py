@@ -26,7 +26,7 @@ def load_compute(pipeline: Pipeline, worker: WorkerSettings) -> ModelCompute:
         {name: spec.modality for name, spec in pipeline.inputs.items()},
         device=worker.device,
         threads=worker.threads or None,
-        find=lambda name: choose(ModelSpec(name=name), registry).folder,
+        find=lambda name, version: choose(ModelSpec(name=name, version=version), registry).folder,
     )
     model = open_model(pipeline.model, where)
     answering = with_contributions(model, pipeline)
