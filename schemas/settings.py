@@ -116,6 +116,10 @@ class WorkerSettings(_Strict):
     tick_interval_ms: int = Field(default=100, ge=10, le=10_000)
     #: Due windows that make reading wait until fusion has caught up.
     max_due_windows: int = Field(default=2_000, ge=1, le=1_000_000)
+    #: Folder of the registry: ``<name>/<version>/`` with ``model.json``. It need not be there.
+    models: Path = Path("models")
+    #: How often the registry is asked which version is active.
+    model_poll_ms: int = Field(default=2_000, ge=50, le=3_600_000)
     #: Longest wait of a sample or window for others to share its batch.
     max_batch_delay_ms: int = Field(default=2, ge=0, le=1_000)
 

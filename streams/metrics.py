@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
+from streams.model_metrics import ModelMetrics
+
 #: Seconds; from a fast fuse (1 ms) to a stalled stage (10 s).
 _STAGE_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
 #: Seconds of event time behind the wall clock; a backlog is hours.
@@ -116,6 +118,8 @@ class Metrics:
             ("pipeline",),
             registry=self.registry,
         )
+
+        self.models = ModelMetrics(self.registry, pipeline)
 
         # Observed once a window: the lookup of the labels is done once.
         self._window_lag = self._lag.labels(pipeline)

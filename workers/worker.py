@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+import signal
 import socket
 import uuid
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+from contextlib import asynccontextmanager, contextmanager
 
 from schemas.pipeline import Pipeline
 from schemas.result import Result
@@ -28,6 +30,7 @@ from streams.processor.pipeline import PipelineProcessor
 from streams.redis_client import check_redis, connect_redis, is_reachable
 from streams.results_log import read_results
 from streams.topics import check_partitions, plan_topics
+from workers.registry.board import Board
 
 log = logging.getLogger(__name__)
 
@@ -73,28 +76,37 @@ async def serve_worker(
     anything is consumed, when something that the worker needs is not there.
     """
     # Torch takes seconds to import; the rest of this module serves without it.
-    from workers.inference.loading import load_compute
+    from workers.registry.candidate import open_first
+    from workers.registry.reload import Reloader
 
     await check_redis(settings.redis)
     await check_broker(settings.kafka, CONNECT_TIMEOUT_S)
-    compute = await asyncio.to_thread(load_compute, pipeline, settings.worker)
-    await asyncio.to_thread(compute.warm)
+    opened = await open_first(pipeline, settings.worker)
     topics = {plan.name: plan.partitions for plan in plan_topics(pipeline)}
     await asyncio.to_thread(check_partitions, settings.kafka, topics)
     redis = connect_redis(settings.redis)
     metrics = Metrics(pipeline.pipeline)
     processor = PipelineProcessor(
         pipeline,
-        RedisStore(from_pipeline(pipeline, compute.features), redis),
-        compute,
+        RedisStore(from_pipeline(pipeline, opened.compute.features), redis),
+        opened.compute,
         result_log(pipeline, settings),
-        owner=owner_name(),
+        owner=(owner := owner_name()),
         metrics=metrics,
         limits=FuseLimits(
             lease_ms=settings.worker.lease_ms, max_due_windows=settings.worker.max_due_windows
         ),
     )
     engine = engine_type(engine_settings(pipeline, settings), processor)
+    reloader = Reloader(
+        pipeline,
+        settings.worker,
+        opened,
+        owner=owner,
+        exchange=processor.exchange_model,
+        metrics=metrics.models,
+        board=Board(redis, pipeline.pipeline),
+    )
 
     async def is_warm() -> bool:
         return True  # loading returns a model that has run once
@@ -115,10 +127,45 @@ async def serve_worker(
         ) as port:
             tune_gc()
             log.info("health and metrics on http://%s:%d", settings.worker.web_host, port)
-            return await serve(engine)
+            with _hang_up(reloader.wake):
+                async with _beside(reloader.run()):
+                    return await serve(engine)
     finally:
-        compute.close()
+        await reloader.close()
         await redis.aclose()
+
+
+@contextmanager
+def _hang_up(wake: Callable[[], None]) -> Iterator[None]:
+    """Call ``wake`` at SIGHUP; a worker on a terminal ends with it, as programs there do."""
+    if os.isatty(0):
+        yield
+        return
+    loop = asyncio.get_running_loop()
+    loop.add_signal_handler(signal.SIGHUP, wake)
+    try:
+        yield
+    finally:
+        loop.remove_signal_handler(signal.SIGHUP)
+
+
+@asynccontextmanager
+async def _beside(work: Coroutine[object, object, None]) -> AsyncIterator[None]:
+    """Run ``work`` while the block does; it is cancelled at the end. Its failure is logged: the
+    block goes on without it.
+    """
+
+    def ended(task: asyncio.Task[None]) -> None:
+        if not task.cancelled() and (error := task.exception()) is not None:
+            log.error("the model is not looked after any more", exc_info=error)
+
+    task = asyncio.create_task(work)
+    task.add_done_callback(ended)
+    try:
+        yield
+    finally:
+        task.cancel()
+        await asyncio.wait({task})
 
 
 def run_worker(pipeline: Pipeline, settings: Settings) -> int:

@@ -43,6 +43,10 @@ class FuseLimits:
     max_due_windows: int = 2_000
 
 
+def unwatched(fused: Fused) -> None:
+    """Nobody wants to know of published batches."""
+
+
 class FuseLoop:
     """Fuses due windows of every owned shard in common batches, one batch at a time."""
 
@@ -57,7 +61,9 @@ class FuseLoop:
         metrics: Metrics,
         limits: FuseLimits,
         clock_ms: Callable[[], int],
+        published: Callable[[Fused], None] = unwatched,
     ) -> None:
+        """``published`` is called with every batch that the broker has; it must not wait."""
         self._pipeline = pipeline
         self._spec = spec
         self._store = store
@@ -66,6 +72,9 @@ class FuseLoop:
         self._metrics = metrics
         self._limits = limits
         self._clock_ms = clock_ms
+        self._published = published
+        #: Set while no window is due.
+        self.quiet = asyncio.Event()
         self._wake = asyncio.Event()
         self._room = asyncio.Event()
         self._room.set()
@@ -136,7 +145,9 @@ class FuseLoop:
         while True:
             await self._wake.wait()
             self._wake.clear()
+            self.quiet.clear()
             await self.finish_due()
+            self.quiet.set()
 
     async def fuse_once(self) -> bool:
         """Fuse one batch, and publish it while the next is leased; False when nothing was left.
@@ -219,6 +230,7 @@ class FuseLoop:
         records += [event_record(self._pipeline, shard, event) for shard, event in fused.events]
         await self._engine.publish(records)
         self._measure(fused)
+        self._published(fused)
 
     def _measure(self, fused: Fused) -> None:
         """Once a batch: what a batch has in common is measured together."""

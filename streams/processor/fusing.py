@@ -32,10 +32,12 @@ class Fused:
     """A batch of windows with what is to be published for them.
 
     ``results``, ``events``: each with its shard. ``event_states``: (shard, session) -> the state
-    after its last window of the batch, where it changed.
+    after its last window of the batch, where it changed. ``features``: the digest under which the
+    windows' features were made.
     """
 
     windows: Sequence[Window]
+    features: str
     results: list[tuple[int, Result]] = field(default_factory=list)
     events: list[tuple[int, Event]] = field(default_factory=list)
     event_states: dict[tuple[int, str], bytes] = field(default_factory=dict)
@@ -54,7 +56,7 @@ async def fuse_windows(
 
     Events follow from final results alone. A session that is over closes those that are open.
     """
-    fused = Fused(windows)
+    fused = Fused(windows, compute.features)
     spans = [window for window in windows if not window.over]
     began = time.perf_counter()
     answers = await compute.fuse(spans) if spans else []

@@ -7,13 +7,19 @@ from schemas.settings import WorkerSettings
 from workers.backends.reference import ReferenceModel
 from workers.inference.compute import ModelCompute
 from workers.insight.contributing import with_contributions
+from workers.registry.choice import choose, is_local, served_by
+from workers.registry.store import Registry
 
 
 def load_compute(pipeline: Pipeline, worker: WorkerSettings) -> ModelCompute:
     """The pipeline's model on the configured device, not warm yet. Blocks for seconds.
 
+    A model that lies in a folder is looked for in the registry.
+
     Raises ``ModelError`` and ``DeviceError``.
     """
+    if is_local(pipeline.model):
+        pipeline = served_by(pipeline, choose(pipeline.model, Registry(worker.models)))
     model = ReferenceModel.load(pipeline, device=worker.device, threads=worker.threads or None)
     answering = with_contributions(model, pipeline)
     return ModelCompute(pipeline, answering, max_delay_ms=worker.max_batch_delay_ms)
