@@ -41,7 +41,21 @@ class Fusion:
     contributions: Contributions | None = None
 
 
-class Compute(Protocol):
+class Cutter(Protocol):
+    """How samples that are intervals are cut."""
+
+    def interval_us(self, sample: Sample) -> tuple[int, int] | BadSample:
+        """The interval that a sample covers by its payload, epoch microseconds: an audio chunk's
+        follows from its frames. Called for inputs whose samples are cut.
+        """
+
+    def cut(self, sample: Sample, bounds_us: Sequence[int]) -> Sequence[Sample] | BadSample:
+        """The parts of a sample between ascending bounds that lie inside its interval, in order of
+        time; together they are the whole, without gap or repeat.
+        """
+
+
+class Compute(Cutter, Protocol):
     """Encoders and fusion of one model. Calls may run at the same time as each other."""
 
     @property
@@ -59,16 +73,6 @@ class Compute(Protocol):
         ``ModelUnanswered`` where the model is elsewhere and does not answer, as ``fuse`` does.
 
         A sample's feature does not depend on which others are in the batch.
-        """
-
-    def interval_us(self, sample: Sample) -> tuple[int, int] | BadSample:
-        """The interval that a sample covers by its payload, epoch microseconds: an audio chunk's
-        follows from its frames. Called for inputs whose samples are cut.
-        """
-
-    def cut(self, sample: Sample, bounds_us: Sequence[int]) -> Sequence[Sample] | BadSample:
-        """The parts of a sample between ascending bounds that lie inside its interval, in order of
-        time; together they are the whole, without gap or repeat.
         """
 
     async def fuse(self, windows: Sequence[Window]) -> list[Fusion]:
