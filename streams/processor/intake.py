@@ -113,7 +113,7 @@ def _cut(
     """Every sample in parts that lie in one tile each; one that cannot be cut with the reason."""
     parts: list[Sample | tuple[Sample, BadSample]] = []
     for sample in samples:
-        found = parts(sample, compute, spec.tile_us)
+        found = in_tiles(sample, compute, spec.tile_us)
         if isinstance(found, BadSample):
             parts.append((sample, found))
         else:
@@ -121,7 +121,7 @@ def _cut(
     return parts
 
 
-def parts(sample: Sample, cutter: Cutter, tile_us: int) -> Sequence[Sample] | BadSample:
+def in_tiles(sample: Sample, cutter: Cutter, tile_us: int) -> Sequence[Sample] | BadSample:
     """The parts of a sample that lie in one tile each."""
     interval_us = cutter.interval_us(sample)
     if isinstance(interval_us, BadSample):

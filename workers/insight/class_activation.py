@@ -114,8 +114,8 @@ def _centred(grid: Grid) -> Grid:
     A convolution of stride 2 and padding of half its kernel looks at pixels around 2i, not around
     2i + 1/2: after two, a cell of 4 pixels shows what is 3/8 of a cell before its middle.
     """
-    off = np.float32(0.5 * (1.0 - 0.5 ** (_STAGE + 1)))
+    off = 0.5 * (1.0 - 0.5 ** (_STAGE + 1))
     for axis in (0, 1):
         following = np.concatenate([np.delete(grid, 0, axis), np.take(grid, [-1], axis)], axis=axis)
-        grid = (1 - off) * grid + off * following
-    return np.asarray(grid, np.float32)
+        grid = np.asarray((1.0 - off) * grid + off * following, np.float32)
+    return grid

@@ -42,7 +42,8 @@ class Legend:
 
 def factor(picture: Picture) -> int:
     """By how much a picture is enlarged."""
-    return -(-_LEGIBLE_PX // picture.shape[1])
+    width: int = picture.shape[1]
+    return -(-_LEGIBLE_PX // width)
 
 
 def stretched(grid: Grid, height: int, width: int) -> Grid:
