@@ -7,7 +7,8 @@ WorkerError
 ├── DeviceError          the asked-for device is not there or failed
 ├── RemoteError          a model behind a server did not answer, or not with an answer
 ├── TrainError           a training run cannot start or came out unusable
-└── OfflineError         windows of a recording cannot be written or read back
+├── OfflineError         windows of a recording cannot be written or read back
+└── InsightError         an answer that was asked about is not there to explain
 """
 
 from __future__ import annotations
@@ -81,3 +82,7 @@ class TrainError(WorkerError):
 
 class OfflineError(WorkerError):
     """Windows of a recording cannot be written or read back; the message names the folder."""
+
+
+class InsightError(WorkerError):
+    """An answer cannot be explained: the result or the model has no such task or label."""

@@ -21,7 +21,7 @@ from workers.encoders.feature import to_wire
 from workers.encoders.identity import encoders_digest
 from workers.encoders.tiling import encode_arrays
 from workers.errors import ModelError, NonFiniteError
-from workers.fusion.network import Answer, fuse_tokens
+from workers.fusion.network import Answer, Network, fuse_tokens
 from workers.fusion.tokens import Tokens, window_tokens
 from workers.model_file import LoadedModel, load_model
 
@@ -56,6 +56,11 @@ class ReferenceModel:
     def ref(self) -> ModelRef:
         """How results name this model."""
         return self._ref
+
+    @property
+    def network(self) -> Network:
+        """The encoders and the fusion, for what needs their gradients."""
+        return self._network
 
     @property
     def modalities(self) -> Collection[Modality]:

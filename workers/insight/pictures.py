@@ -28,7 +28,7 @@ def picture_of(sample: Sample, decoded: Array | None) -> Picture:
     Raises ``ValueError`` for one that has no picture.
     """
     if sample.modality in (Modality.VIDEO, Modality.IMAGE):
-        return _frame(sample.payload)
+        return frame_of(sample.payload)
     if decoded is None:
         raise ValueError(f"expected a sample that can be drawn, got {sample.modality.value}")
     if sample.modality is Modality.POINTS:
@@ -45,7 +45,11 @@ def as_drawn(grid: Grid, modality: Modality) -> Grid:
     return grid[::-1, ::-1].copy() if modality is Modality.POINTS else grid
 
 
-def _frame(payload: bytes) -> Picture:
+def frame_of(payload: bytes) -> Picture:
+    """A JPEG or PNG as it is, or smaller where a side is longer than ``MAX_SIDE_PX``.
+
+    Raises ``ValueError`` for one that OpenCV does not decode.
+    """
     flags = cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION
     frame = cv2.imdecode(np.frombuffer(payload, np.uint8), flags)
     if frame is None:

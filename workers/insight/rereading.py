@@ -19,7 +19,7 @@ from schemas.inputs import Hold, Nearest
 from schemas.pipeline import Pipeline
 from schemas.result import Result, SensorUse
 from schemas.sample import Sample
-from schemas.units import US_PER_MS
+from schemas.units import US_PER_MS, to_us
 from streams.align.spec import from_pipeline
 from streams.compute import BadSample
 from streams.processor.intake import in_tiles
@@ -180,9 +180,10 @@ class _Desk:
 
     def _corrected(self, sample: Sample, use: SensorUse) -> Sample:
         """At the newest sample's correction: one that was estimated may have been another."""
-        if use.clock is None:
-            return sample
-        by_us = round(use.clock.offset_ms * US_PER_MS)
+        if use.clock is not None:
+            by_us = round(use.clock.offset_ms * US_PER_MS)
+        else:
+            by_us = to_us(self.spec.clock_of(sample.sensor).offset)
         return msgspec.structs.replace(
             sample, start_us=sample.start_us + by_us, end_us=sample.end_us + by_us
         )
@@ -191,11 +192,9 @@ class _Desk:
         kind = self.spec.matcher.kind
         if kind in ("nearest", "hold"):
             return (sample,)
-        parts: Sequence[Sample] | BadSample = (sample,)
-        if kind == "overlap":
-            parts = in_tiles(sample, cut, self._tile_us)
-            if isinstance(parts, BadSample):
-                return ()
+        parts = in_tiles(sample, cut, self._tile_us) if kind == "overlap" else (sample,)
+        if isinstance(parts, BadSample):
+            return ()
         return [part for part in parts if self._counts(part)]
 
     def _counts(self, part: Sample) -> bool:
