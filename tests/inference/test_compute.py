@@ -18,7 +18,6 @@ from tests.workers.models import TASKS, cpu_compute, pipeline, write_model
 from tests.workers.payloads import example, sample
 from workers.backends.reference import ReferenceModel
 from workers.encoders.feature import FEATURE_BYTES
-from workers.encoders.series import SeriesEncoder
 from workers.errors import DeviceError, ModelError
 from workers.inference.compute import ModelCompute
 
@@ -49,29 +48,24 @@ def window(features: list[bytes], input: str = "audio") -> Window:
     return Window(0, "s", 0, 2_000_000, samples, {}, 0)
 
 
-class Poisoned(SeriesEncoder):
-    """Fails, or answers NaN, where the first statistic of the heart rate says so."""
-
-    def __init__(self, inner: SeriesEncoder, failure: str) -> None:
-        super().__init__()
-        self.hidden, self.project, self.failure = inner.hidden, inner.project, failure
-
-    def forward(self, vectors: torch.Tensor) -> torch.Tensor:
-        poisoned = vectors[:, 1] > 0.99
-        if bool(poisoned.any()) and self.failure == "raise":
-            raise RuntimeError("a kernel failed")
-        if bool(poisoned.any()) and self.failure == "device":
-            raise torch.OutOfMemoryError("out of memory")
-        return torch.where(poisoned.unsqueeze(1), torch.nan, super().forward(vectors))
-
-
 def poison(compute: ModelCompute, failure: str) -> None:
+    """From now on the encoder of series fails, or answers NaN, where the first statistic of the
+    heart rate says so.
+    """
     model = compute._model
     assert isinstance(model, ReferenceModel)
-    encoders = model._network.encoders
-    inner = encoders["series"]
-    assert isinstance(inner, SeriesEncoder)
-    encoders["series"] = Poisoned(inner, failure).eval()
+    encoder = model.network.encoder(Modality.SERIES)
+    healthy = encoder.forward
+
+    def forward(vectors: torch.Tensor) -> torch.Tensor:
+        poisoned = vectors[:, 1] > 0.99
+        if bool(poisoned.any()) and failure == "raise":
+            raise RuntimeError("a kernel failed")
+        if bool(poisoned.any()) and failure == "device":
+            raise torch.OutOfMemoryError("out of memory")
+        return torch.where(poisoned.unsqueeze(1), torch.nan, healthy(vectors))
+
+    encoder.forward = forward  # type: ignore[method-assign]
 
 
 async def test_every_modality_is_encoded_in_the_order_of_the_call(compute: ModelCompute) -> None:

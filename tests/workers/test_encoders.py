@@ -10,11 +10,11 @@ from schemas.sample import Modality
 from streams.compute import BadSample
 from tests.workers.models import network
 from tests.workers.payloads import example
+from workers.backends.execution import Execution
 from workers.codecs import decode
 from workers.encoders import FEATURE_SIZE
 from workers.encoders.base import Array
 from workers.encoders.feature import FEATURE_BYTES, from_wire, to_wire
-from workers.encoders.tiling import encode_arrays
 
 CPU = torch.device("cpu")
 
@@ -26,8 +26,7 @@ def arrays(modality: Modality, count: int) -> list[Array]:
 
 
 def features(modality: Modality, inputs: list[Array]) -> np.ndarray:
-    with torch.inference_mode():
-        return encode_arrays(network().encoder(modality), inputs, CPU)
+    return Execution(network(), CPU).encode(modality, inputs)
 
 
 @pytest.mark.parametrize("modality", list(Modality))
@@ -54,9 +53,12 @@ def test_different_samples_have_different_features(modality: Modality) -> None:
 
 
 @pytest.mark.parametrize("modality", list(Modality))
-def test_the_encoder_accepts_its_own_example(modality: Modality) -> None:
-    row = features(modality, [network().encoder(modality).example()])
-    assert np.isfinite(row).all()
+def test_a_specimen_is_of_its_class_and_encoded_to_finite_values(modality: Modality) -> None:
+    encoder = network().encoder(modality)
+    rng = np.random.default_rng(0)
+    specimens = [encoder.specimen(size, rng) for size in encoder.size_classes]
+    assert [encoder.size_class(one) for one in specimens] == list(encoder.size_classes)
+    assert np.isfinite(features(modality, specimens)).all()
 
 
 def test_a_spectrograms_padding_does_not_change_its_feature() -> None:

@@ -11,9 +11,10 @@ import torch
 from schemas.sample import Modality
 from streams.align.types import Window, WindowSample
 from tests.workers.models import network
+from workers.backends.execution import Execution
 from workers.encoders import FEATURE_SIZE
 from workers.encoders.feature import to_wire
-from workers.fusion.network import Answer, Network, fuse_tokens
+from workers.fusion.network import Answer, Network
 from workers.fusion.tokens import (
     MAX_TOKENS,
     MODALITIES,
@@ -39,8 +40,7 @@ def tokens(count: int, seed: int = 0, kinds: tuple[int, ...] = (0, 1, 2)) -> Tok
 
 
 def fuse(model: Network, windows: list[Tokens]) -> list[Answer]:
-    with torch.inference_mode():
-        return fuse_tokens(model, windows, CPU)
+    return Execution(model, CPU).fuse(windows)
 
 
 def same(first: Answer, second: Answer) -> bool:

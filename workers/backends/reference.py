@@ -6,22 +6,22 @@ from collections.abc import Collection, Mapping, Sequence
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 
+from schemas.model import ModelSpec
 from schemas.pipeline import Pipeline
 from schemas.result import ModelRef
 from schemas.sample import Modality, Sample
 from streams.align.types import Window
 from streams.compute import BadSample, Fusion
 from workers.backends.base import Decoded
+from workers.backends.execution import Execution, NotePadding, note_nothing
 from workers.codecs import decode
-from workers.device import device_failures, resolve_device, set_threads
+from workers.device import resolve_device, set_threads
 from workers.encoders.base import Array
 from workers.encoders.feature import to_wire
 from workers.encoders.identity import encoders_digest
-from workers.encoders.tiling import encode_arrays
 from workers.errors import ModelError, NonFiniteError
-from workers.fusion.network import Answer, Network, fuse_tokens
+from workers.fusion.network import Answer, Network
 from workers.fusion.tokens import Tokens, window_tokens
 from workers.model_file import LoadedModel, load_model
 
@@ -30,19 +30,43 @@ class ReferenceModel:
     """``workers.backends.base.Model`` by the networks of this package, on one device."""
 
     def __init__(
-        self, model: LoadedModel, modality_of: Mapping[str, Modality], device: torch.device
+        self,
+        model: LoadedModel,
+        modality_of: Mapping[str, Modality],
+        device: torch.device,
+        spec: ModelSpec | None = None,
+        *,
+        note_padding: NotePadding = note_nothing,
     ) -> None:
-        """``modality_of``: input -> modality, of the pipeline that is served."""
+        """``modality_of``: input -> modality, of the pipeline that is served. ``spec``: how the
+        network is run; as in a pipeline file that does not say where ``None``.
+
+        Raises ``DeviceError`` where it cannot be run so on this device.
+        """
+        spec = spec or ModelSpec(name=model.ref.name)
         self._manifest = model.manifest
         self._ref = model.ref
         self._modality_of = dict(modality_of)
-        self._device = device
         self._features = encoders_digest(model.manifest.architecture, model.network.encoders)
-        self._network = model.network.to(device).eval()
+        if spec.precision != "float32":
+            self._features += f"-{spec.precision}"
+        self._execution = Execution(
+            model.network,
+            device,
+            max_batch=spec.max_batch,
+            precision=spec.precision,
+            compile=spec.compile,
+            note_padding=note_padding,
+        )
 
     @classmethod
     def load(
-        cls, pipeline: Pipeline, *, device: str = "auto", threads: int | None = None
+        cls,
+        pipeline: Pipeline,
+        *,
+        device: str = "auto",
+        threads: int | None = None,
+        note_padding: NotePadding = note_nothing,
     ) -> ReferenceModel:
         """The pipeline's model by its name or folder. ``threads``: see ``set_threads``.
 
@@ -50,17 +74,23 @@ class ReferenceModel:
         """
         set_threads(threads)
         modality_of = {name: spec.modality for name, spec in pipeline.inputs.items()}
-        return cls(load_model(pipeline.model.name), modality_of, resolve_device(device))
+        return cls(
+            load_model(pipeline.model.name),
+            modality_of,
+            resolve_device(device),
+            pipeline.model,
+            note_padding=note_padding,
+        )
+
+    @property
+    def network(self) -> Network:
+        """The network, on its device."""
+        return self._execution.network
 
     @property
     def ref(self) -> ModelRef:
         """How results name this model."""
         return self._ref
-
-    @property
-    def network(self) -> Network:
-        """The encoders and the fusion, for what needs their gradients."""
-        return self._network
 
     @property
     def modalities(self) -> Collection[Modality]:
@@ -86,28 +116,20 @@ class ReferenceModel:
         """See ``workers.codecs.decode``. Raises nothing for any input."""
         return decode(sample.modality, sample.content_type, sample.payload)
 
-    @torch.inference_mode()
     def encode(self, modality: Modality, decoded: Sequence[Array]) -> list[bytes]:
         """Features of ``feature.FEATURE_BYTES`` bytes. Raises ``DeviceError``, ``NonFiniteError``,
         and what a network raises.
         """
-        rows = self._encoded(modality, decoded)
+        rows = self._execution.encode(modality, decoded)
         if not np.isfinite(rows).all():
             raise NonFiniteError(f"the {modality.value} encoder's output is NaN or infinite")
         return [to_wire(row) for row in rows]
 
-    def _encoded(self, modality: Modality, arrays: Sequence[Array]) -> NDArray[np.float32]:
-        with device_failures():
-            return encode_arrays(self._network.encoder(modality), arrays, self._device)
-
-    @torch.inference_mode()
     def fuse(self, windows: Sequence[Window]) -> list[Fusion]:
         """Raises ``ModelError`` where a window's features are not this model's, ``DeviceError``,
         ``NonFiniteError``, and what a network raises.
         """
-        tokens = [self._tokens(window) for window in windows]
-        with device_failures():
-            answers = fuse_tokens(self._network, tokens, self._device)
+        answers = self._execution.fuse([self._tokens(window) for window in windows])
         return [self._fusion_of(answer) for answer in answers]
 
     def _tokens(self, window: Window) -> Tokens:
@@ -125,22 +147,16 @@ class ReferenceModel:
             raise NonFiniteError("a probability of the answer is NaN or infinite")
         return Fusion(
             {
-                task: dict(zip(self._network.tasks[task], map(float, values), strict=True))
+                task: dict(zip(self.network.tasks[task], map(float, values), strict=True))
                 for task, values in answer.probabilities.items()
             },
             {modality.value: share for modality, share in answer.shares.items()},
         )
 
-    @torch.inference_mode()
     def warm(self, max_batch: int) -> None:
-        """Run everything once: the first call of a kernel costs up to a second on a GPU."""
+        """See ``Execution.warm``; ``max_batch`` is what the pipeline file said before."""
         del max_batch
-        for name in self._network.encoders:
-            modality = Modality(name)
-            self._encoded(modality, [self._network.encoder(modality).example()])
-        empty = Window(0, "", 0, 1, (), {}, 0)
-        with device_failures():
-            fuse_tokens(self._network, [window_tokens(empty, {})], self._device)
+        self._execution.warm()
 
     def close(self) -> None:
         """Nothing is open."""

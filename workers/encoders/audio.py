@@ -9,14 +9,17 @@ import torch
 from torch import Tensor, nn
 
 from workers.codecs.mel import BANDS
-from workers.encoders.base import Array, Encoder, Projection, power_of_two
+from workers.encoders.base import Array, Bounds, Encoder, Projection, powers_of_two
 
 #: Frames convolved as one piece: 160 ms, long enough for pitch and onset, and short chunks
 #: (100 ms: 8 frames) waste little of it.
 SEGMENT_FRAMES = 16
 #: 375 segments are 60 s, the longest chunk the codec accepts.
 MAX_SEGMENTS = 512
-_TILE_SEGMENTS = 8
+#: A run costs as much as so many segments.
+_SPARE_SEGMENTS = 32
+#: Long chunks are run by themselves: filling four rows would cost more than sharing a run saves.
+_LEAST_SEGMENTS = 64
 
 
 class AudioEncoder(Encoder):
@@ -31,11 +34,17 @@ class AudioEncoder(Encoder):
         self.second = nn.Conv1d(width, width, 3, padding=1)
         self.project = Projection(3 * width)
 
-    def size_class(self, array: Array) -> int:
-        return power_of_two(-(-len(array) // SEGMENT_FRAMES), 1, MAX_SEGMENTS)
+    size_classes = powers_of_two(1, MAX_SEGMENTS)
 
-    def tile(self, size_class: int) -> int:
-        return max(1, _TILE_SEGMENTS // size_class)
+    def extent(self, array: Array) -> float:
+        return len(array) / SEGMENT_FRAMES
+
+    def bounds(self, size_class: int) -> Bounds:
+        return Bounds(
+            least=max(1, min(4, _LEAST_SEGMENTS // size_class)),
+            most=max(1, 2 * MAX_SEGMENTS // size_class),
+            spare=max(1, _SPARE_SEGMENTS // size_class),
+        )
 
     def collate(self, arrays: Sequence[Array], size_class: int, rows: int) -> tuple[Tensor, ...]:
         length = size_class * SEGMENT_FRAMES
@@ -49,8 +58,8 @@ class AudioEncoder(Encoder):
             valid[row, : len(kept)] = 1.0
         return torch.from_numpy(frames), torch.from_numpy(valid)
 
-    def example(self) -> Array:
-        return np.zeros((SEGMENT_FRAMES // 2, BANDS), np.float32)
+    def specimen(self, size_class: int, rng: np.random.Generator) -> Array:
+        return rng.standard_normal((size_class * SEGMENT_FRAMES, BANDS), np.float32)
 
     def forward(self, frames: Tensor, valid: Tensor) -> Tensor:
         rows, length, bands = frames.shape

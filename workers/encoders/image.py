@@ -10,10 +10,10 @@ from torch import Tensor, nn
 
 from workers.codecs import points
 from workers.codecs.image import FRAME_SHAPE, STILL_SHAPE
-from workers.encoders.base import Array, Encoder, Projection, stack
+from workers.encoders.base import Array, Bounds, Encoder, Projection, stack
 
-#: Small, since a live camera gives few frames at once and unfilled rows are computed too.
-_TILE = 4
+_FRAME_BOUNDS = Bounds(least=4, most=256, spare=2)
+_SWEEP_BOUNDS = Bounds(least=4, most=256, spare=3)
 #: Channels are normalised in this many groups.
 _GROUPS = 4
 #: What the trunk's four strides of 2 divide height and width by.
@@ -62,17 +62,18 @@ class ImageEncoder(Encoder):
         self.summary = _Summary()
         self.project = Projection(_summary_width(*shape, 3 * width))
 
-    def tile(self, size_class: int) -> int:
-        return _TILE
+    def bounds(self, size_class: int) -> Bounds:
+        return _FRAME_BOUNDS
 
     def collate(self, arrays: Sequence[Array], size_class: int, rows: int) -> tuple[Tensor, ...]:
         return (stack(arrays, rows),)
 
-    def example(self) -> Array:
-        return np.zeros(self.shape, np.uint8)
+    def specimen(self, size_class: int, rng: np.random.Generator) -> Array:
+        return rng.integers(0, 256, self.shape, np.uint8)
 
     def forward(self, pixels: Tensor) -> Tensor:
-        maps = pixels.permute(0, 3, 1, 2).float().mul(2.0 / 255.0).sub(1.0).contiguous()
+        # Pixels lie channels-last; converted as they lie, they need no copy more.
+        maps = pixels.permute(0, 3, 1, 2).float().mul(2.0 / 255.0).sub(1.0)
         return self.project(self.summary(self.trunk(maps)))  # type: ignore[no-any-return]
 
 
@@ -103,14 +104,14 @@ class PointsEncoder(Encoder):
             _summary_width(points.GRID, points.GRID, 3 * width) + histogram_width
         )
 
-    def tile(self, size_class: int) -> int:
-        return _TILE
+    def bounds(self, size_class: int) -> Bounds:
+        return _SWEEP_BOUNDS
 
     def collate(self, arrays: Sequence[Array], size_class: int, rows: int) -> tuple[Tensor, ...]:
         return (stack(arrays, rows),)
 
-    def example(self) -> Array:
-        return np.zeros(points.LENGTH, np.float32)
+    def specimen(self, size_class: int, rng: np.random.Generator) -> Array:
+        return rng.standard_normal(points.LENGTH, np.float32)
 
     def forward(self, vectors: Tensor) -> Tensor:
         cells = points.CHANNELS * points.GRID * points.GRID

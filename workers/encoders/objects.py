@@ -9,9 +9,9 @@ import torch
 from torch import Tensor, nn
 
 from workers.codecs.objects import MAX_OBJECTS, WIDTH
-from workers.encoders.base import Array, Encoder, Projection, power_of_two
+from workers.encoders.base import Array, Bounds, Encoder, Projection, powers_of_two
 
-_TILE = 8
+_BOUNDS = Bounds(least=4, most=1_024, spare=32)
 
 
 class ObjectsEncoder(Encoder):
@@ -29,11 +29,13 @@ class ObjectsEncoder(Encoder):
         self.pooled = nn.Sequential(nn.Linear(2 * hidden + 1, hidden), nn.ReLU())
         self.project = Projection(hidden)
 
-    def size_class(self, array: Array) -> int:
-        return power_of_two(len(array), 8, MAX_OBJECTS)
+    size_classes = powers_of_two(8, MAX_OBJECTS)
 
-    def tile(self, size_class: int) -> int:
-        return _TILE
+    def extent(self, array: Array) -> float:
+        return len(array)
+
+    def bounds(self, size_class: int) -> Bounds:
+        return _BOUNDS
 
     def collate(self, arrays: Sequence[Array], size_class: int, rows: int) -> tuple[Tensor, ...]:
         objects = np.zeros((rows, size_class, WIDTH), np.float32)
@@ -44,8 +46,8 @@ class ObjectsEncoder(Encoder):
             present[row, : len(kept)] = 1.0
         return torch.from_numpy(objects), torch.from_numpy(present)
 
-    def example(self) -> Array:
-        return np.zeros((1, WIDTH), np.float32)
+    def specimen(self, size_class: int, rng: np.random.Generator) -> Array:
+        return rng.standard_normal((size_class, WIDTH), np.float32)
 
     def forward(self, objects: Tensor, present: Tensor) -> Tensor:
         # Activations are not negative, so zeros for absent objects leave sum and maximum alone.

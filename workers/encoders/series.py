@@ -8,9 +8,9 @@ import numpy as np
 from torch import Tensor, nn
 
 from workers.codecs.series import LENGTH
-from workers.encoders.base import Array, Encoder, Projection, stack
+from workers.encoders.base import Array, Bounds, Encoder, Projection, stack
 
-_TILE = 8
+_BOUNDS = Bounds(least=4, most=1_024, spare=32)
 
 
 class SeriesEncoder(Encoder):
@@ -23,14 +23,14 @@ class SeriesEncoder(Encoder):
         )
         self.project = Projection(hidden)
 
-    def tile(self, size_class: int) -> int:
-        return _TILE
+    def bounds(self, size_class: int) -> Bounds:
+        return _BOUNDS
 
     def collate(self, arrays: Sequence[Array], size_class: int, rows: int) -> tuple[Tensor, ...]:
         return (stack(arrays, rows),)
 
-    def example(self) -> Array:
-        return np.zeros(LENGTH, np.float32)
+    def specimen(self, size_class: int, rng: np.random.Generator) -> Array:
+        return rng.standard_normal(LENGTH, np.float32)
 
     def forward(self, vectors: Tensor) -> Tensor:
         return self.project(self.hidden(vectors))  # type: ignore[no-any-return]

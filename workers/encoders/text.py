@@ -9,9 +9,9 @@ import torch
 from torch import Tensor, nn
 
 from workers.codecs.text import MAX_IDS, VOCABULARY
-from workers.encoders.base import Array, Encoder, Projection, power_of_two
+from workers.encoders.base import Array, Bounds, Encoder, Projection, powers_of_two
 
-_TILE = 8
+_BOUNDS = Bounds(least=4, most=1_024, spare=32)
 
 
 class TextEncoder(Encoder):
@@ -25,11 +25,13 @@ class TextEncoder(Encoder):
         self.hidden = nn.Sequential(nn.Linear(embedding, hidden), nn.ReLU())
         self.project = Projection(hidden)
 
-    def size_class(self, array: Array) -> int:
-        return power_of_two(len(array), 32, MAX_IDS)
+    size_classes = powers_of_two(32, MAX_IDS)
 
-    def tile(self, size_class: int) -> int:
-        return _TILE
+    def extent(self, array: Array) -> float:
+        return len(array)
+
+    def bounds(self, size_class: int) -> Bounds:
+        return _BOUNDS
 
     def collate(self, arrays: Sequence[Array], size_class: int, rows: int) -> tuple[Tensor, ...]:
         ids = np.zeros((rows, size_class), np.int64)
@@ -37,8 +39,8 @@ class TextEncoder(Encoder):
             ids[row, : len(array)] = array[:size_class]
         return (torch.from_numpy(ids),)
 
-    def example(self) -> Array:
-        return np.ones(1, np.int64)
+    def specimen(self, size_class: int, rng: np.random.Generator) -> Array:
+        return rng.integers(1, VOCABULARY, size_class, np.int64)
 
     def forward(self, ids: Tensor) -> Tensor:
         return self.project(self.hidden(self.norm(self.bag(ids))))  # type: ignore[no-any-return]

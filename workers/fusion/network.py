@@ -12,18 +12,15 @@ from torch import nn
 
 from schemas.sample import Modality
 from workers.encoders import Encoder, make_encoder
-from workers.encoders.tiling import tiles
 from workers.fusion.attention import CrossModalAttention
-from workers.fusion.base import FusionForm
+from workers.fusion.base import FusionForm, FusionOutput
 from workers.fusion.sum import SumFusion
-from workers.fusion.tokens import MODALITIES, TokenBatch, Tokens, collate, length_class
+from workers.fusion.tokens import MODALITIES
 
 FORMS: Mapping[str, Callable[[Mapping[str, int]], FusionForm]] = {
     "attention": CrossModalAttention,
     "sum": SumFusion,
 }
-#: Tokens computed at once for one tile of windows; short windows share it.
-_TILE_TOKENS = 256
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,12 +52,8 @@ class Network(nn.Module):
         return encoder
 
 
-def _rows(length: int) -> int:
-    return max(1, min(8, _TILE_TOKENS // length))
-
-
-def _answers(network: Network, batch: TokenBatch, count: int) -> list[Answer]:
-    output = network.fusion(batch)
+def answers_of(output: FusionOutput, count: int) -> list[Answer]:
+    """The first ``count`` rows as answers. A probability is NaN where the network makes it so."""
     shares = output.shares.double().cpu().numpy()
     # float64, so that a task's probabilities add up to 1 as far as JSON shows them.
     tasks = {k: torch.softmax(v.double(), dim=-1).cpu().numpy() for k, v in output.logits.items()}
@@ -75,16 +68,3 @@ def _answers(network: Network, batch: TokenBatch, count: int) -> list[Answer]:
             )
         )
     return answers
-
-
-def fuse_tokens(network: Network, windows: Sequence[Tokens], device: torch.device) -> list[Answer]:
-    """One answer per window, in order; the same whatever other windows are in the call.
-
-    A probability may be NaN where the network makes it so; the caller checks.
-    """
-    answers: dict[int, Answer] = {}
-    for length, positions in tiles(windows, length_class, _rows):
-        batch = collate([windows[position] for position in positions], length, _rows(length))
-        part = _answers(network, batch.to(device), len(positions))
-        answers.update(zip(positions, part, strict=True))
-    return [answers[position] for position in range(len(windows))]

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from schemas.sample import Modality
 from streams.align.types import Window, WindowSample
-from workers.encoders.base import FEATURE_SIZE, power_of_two
+from workers.encoders.base import FEATURE_SIZE, Bounds, power_of_two, powers_of_two
 from workers.encoders.feature import from_wire
 
 #: Index of each modality in every embedding and share; the order is part of the weights.
@@ -23,6 +23,12 @@ SENSOR_SLOTS = 64
 #: A window with more samples is thinned evenly; 2,048 are 20 s of ten sensors at 10 Hz.
 MAX_TOKENS = 2_048
 _MIN_TOKENS = 16
+#: A run costs as much as so many tokens, measured on a CPU.
+_SPARE_TOKENS = 256
+#: Long windows are run by themselves, as long chunks are.
+_LEAST_TOKENS = 512
+#: Every padded number of tokens there is.
+LENGTH_CLASSES = powers_of_two(_MIN_TOKENS, MAX_TOKENS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,10 +59,14 @@ class TokenBatch:
     times: Tensor
     present: Tensor
 
+    @property
+    def tensors(self) -> tuple[Tensor, ...]:
+        """The fields in order."""
+        return (self.features, self.modalities, self.sensors, self.times, self.present)
+
     def to(self, device: torch.device) -> TokenBatch:
         """The same batch on another device."""
-        fields = (self.features, self.modalities, self.sensors, self.times, self.present)
-        return TokenBatch(*(field.to(device) for field in fields))
+        return TokenBatch(*(field.to(device) for field in self.tensors))
 
 
 def sensor_slot(sensor: str) -> int:
@@ -106,6 +116,25 @@ def window_tokens(window: Window, modality_of: Mapping[str, Modality]) -> Tokens
 def length_class(tokens: Tokens) -> int:
     """Padded length of a window's tokens, see ``workers.encoders.tiling``."""
     return power_of_two(len(tokens), _MIN_TOKENS, MAX_TOKENS)
+
+
+def length_bounds(length: int) -> Bounds:
+    """In how many rows windows of this padded length are run."""
+    return Bounds(
+        least=max(1, min(4, _LEAST_TOKENS // length)),
+        most=max(1, 2 * MAX_TOKENS // length),
+        spare=max(1, _SPARE_TOKENS // length),
+    )
+
+
+def noise_tokens(count: int, rng: np.random.Generator) -> Tokens:
+    """A window's tokens made of noise, to warm up and to compare kernels with."""
+    return Tokens(
+        rng.standard_normal((count, FEATURE_SIZE), np.float32),
+        rng.integers(0, len(MODALITIES), count, np.int64),
+        rng.integers(0, SENSOR_SLOTS, count, np.int64),
+        rng.random(count, np.float32),
+    )
 
 
 def collate(windows: Sequence[Tokens], length: int, rows: int) -> TokenBatch:

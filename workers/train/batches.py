@@ -10,7 +10,7 @@ from torch import Tensor
 
 from schemas.sample import Modality
 from workers.encoders.base import FEATURE_SIZE
-from workers.encoders.tiling import tiles
+from workers.encoders.tiling import by_class
 from workers.fusion.network import Network
 from workers.fusion.tokens import TokenBatch, Tokens, collate
 from workers.train.augment import augment
@@ -38,8 +38,8 @@ def _encode(
         encoder = network.encoder(modality)
         rows = [row for row, kind in enumerate(kinds) if kind is modality]
         arrays = [augment(modality, recording.arrays[used[row]], rng) for row in rows]
-        # Padding to the size class but not to a tile: in training, speed is all that differs.
-        for size_class, members in tiles(arrays, encoder.size_class, lambda _: len(used)):
+        # Padding to the size class but not to a height: in training, speed is all that differs.
+        for size_class, members in by_class(arrays, encoder.size_class).items():
             batch = encoder.collate([arrays[i] for i in members], size_class, len(members))
             parts.append(encoder(*(tensor.to(device) for tensor in batch)))
             order += [rows[i] for i in members]

@@ -10,13 +10,11 @@ import torch
 from numpy.typing import NDArray
 
 from schemas.sample import Modality
+from workers.backends.execution import Execution
 from workers.encoders.feature import from_wire, to_wire
-from workers.encoders.tiling import tiles
-from workers.fusion.network import Network, fuse_tokens
+from workers.fusion.network import Network
 from workers.fusion.tokens import MODALITIES, Tokens
 from workers.train.recording import LabelledWindow, Recording, label_indices
-
-_ENCODE_ROWS = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,24 +29,20 @@ class Evaluation:
     confusions: Mapping[str, Mapping[tuple[str, str], int]]
 
 
-@torch.inference_mode()
 def encode_recording(
     network: Network, recording: Recording, device: torch.device
 ) -> NDArray[np.float32]:
     """Features of all samples, rounded as on the wire, float32 (n, FEATURE_SIZE).
 
-    In batches of _ENCODE_ROWS instead of a worker's small tiles: the same up to the last bits.
+    As a worker computes them.
     """
+    execution = Execution(network, device)
     rows: list[bytes] = [b""] * len(recording.arrays)
     for modality in sorted(set(recording.modalities)):
         own = [i for i, kind in enumerate(recording.modalities) if kind is modality]
-        arrays = [recording.arrays[i] for i in own]
-        encoder = network.encoder(modality)
-        for size_class, members in tiles(arrays, encoder.size_class, lambda _: _ENCODE_ROWS):
-            batch = encoder.collate([arrays[i] for i in members], size_class, len(members))
-            features = encoder(*(tensor.to(device) for tensor in batch)).cpu().numpy()
-            for member, feature in zip(members, features, strict=True):
-                rows[own[member]] = to_wire(feature)
+        features = execution.encode(modality, [recording.arrays[i] for i in own])
+        for position, feature in zip(own, features, strict=True):
+            rows[position] = to_wire(feature)
     return from_wire(rows)
 
 
@@ -56,7 +50,6 @@ def _tokens(window: LabelledWindow, features: NDArray[np.float32]) -> Tokens:
     return Tokens(features[window.samples], window.modalities, window.sensors, window.times)
 
 
-@torch.inference_mode()
 def evaluate(
     network: Network,
     recording: Recording,
@@ -68,7 +61,7 @@ def evaluate(
     """Answer every labelled window of a recording as a worker would."""
     left_out = [MODALITIES.index(modality) for modality in without]
     windows = [w.only(~np.isin(w.modalities, left_out)) for w in recording.windows]
-    answers = fuse_tokens(network, [_tokens(window, features) for window in windows], device)
+    answers = Execution(network, device).fuse([_tokens(window, features) for window in windows])
     right = np.ones(len(windows), np.bool_)
     accuracy: dict[str, float] = {}
     confusions: dict[str, dict[tuple[str, str], int]] = {}
