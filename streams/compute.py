@@ -69,7 +69,21 @@ class Fusion:
     failure: str | None = None
 
 
-class Compute(Protocol):
+class Cutter(Protocol):
+    """How samples that are intervals are cut."""
+
+    def interval_us(self, sample: Sample) -> tuple[int, int] | BadSample:
+        """The interval that a sample covers by its payload, epoch microseconds: an audio chunk's
+        follows from its frames. Called for inputs whose samples are cut.
+        """
+
+    def cut(self, sample: Sample, bounds_us: Sequence[int]) -> Sequence[Sample] | BadSample:
+        """The parts of a sample between ascending bounds that lie inside its interval, in order of
+        time; together they are the whole, without gap or repeat.
+        """
+
+
+class Compute(Cutter, Protocol):
     """Encoders and fusion of one model. Calls may run at the same time as each other."""
 
     @property
@@ -88,16 +102,6 @@ class Compute(Protocol):
         Samples of inputs that may be dropped are dropped where too many wait.
 
         A sample's feature does not depend on which others are in the batch.
-        """
-
-    def interval_us(self, sample: Sample) -> tuple[int, int] | BadSample:
-        """The interval that a sample covers by its payload, epoch microseconds: an audio chunk's
-        follows from its frames. Called for inputs whose samples are cut.
-        """
-
-    def cut(self, sample: Sample, bounds_us: Sequence[int]) -> Sequence[Sample] | BadSample:
-        """The parts of a sample between ascending bounds that lie inside its interval, in order of
-        time; together they are the whole, without gap or repeat.
         """
 
     async def fuse(self, windows: Sequence[Window]) -> list[Fusion]:

@@ -17,7 +17,7 @@ from streams.align.clock import ShardClocks, corrects
 from streams.align.rules import MAX_EVENT_TIME_US
 from streams.align.spec import AlignSpec
 from streams.align.types import Entry
-from streams.compute import BadSample, Compute
+from streams.compute import BadSample, Compute, Cutter
 from streams.metrics import Metrics
 from streams.processor.outputs import dead_letter
 from streams.processor.timing import Timing
@@ -113,7 +113,7 @@ def _cut(
     """Every sample in parts that lie in one tile each; one that cannot be cut with the reason."""
     parts: list[Sample | tuple[Sample, BadSample]] = []
     for sample in samples:
-        found = _parts(sample, compute, spec.tile_us)
+        found = in_tiles(sample, compute, spec.tile_us)
         if isinstance(found, BadSample):
             parts.append((sample, found))
         else:
@@ -121,13 +121,14 @@ def _cut(
     return parts
 
 
-def _parts(sample: Sample, compute: Compute, tile_us: int) -> Sequence[Sample] | BadSample:
-    interval_us = compute.interval_us(sample)
+def in_tiles(sample: Sample, cutter: Cutter, tile_us: int) -> Sequence[Sample] | BadSample:
+    """The parts of a sample that lie in one tile each."""
+    interval_us = cutter.interval_us(sample)
     if isinstance(interval_us, BadSample):
         return interval_us
     start_us, end_us = interval_us
     bounds_us = range((start_us // tile_us + 1) * tile_us, end_us, tile_us)
-    return compute.cut(sample, bounds_us)
+    return cutter.cut(sample, bounds_us)
 
 
 def _refuse(
