@@ -82,6 +82,12 @@ class Metrics:
             ("pipeline", "stage", "reason"),
             registry=self.registry,
         )
+        self._unanswered = Counter(
+            "sensorium_unanswered_windows",
+            "Results without tasks, because the model failed on their window, by reason.",
+            ("pipeline", "reason"),
+            registry=self.registry,
+        )
         self._late = Counter(
             "sensorium_late", "Samples diverted as late.", ("pipeline",), registry=self.registry
         )
@@ -155,6 +161,10 @@ class Metrics:
 
     def dead_letter(self, stage: str, reason: str) -> None:
         self._dead_letters.labels(self._pipeline, stage, reason).inc()
+
+    def unanswered(self, reason: str) -> None:
+        """A result without tasks: the model failed on its window."""
+        self._unanswered.labels(self._pipeline, reason).inc()
 
     def late(self, count: int) -> None:
         self._late.labels(self._pipeline).inc(count)
