@@ -16,6 +16,7 @@ from schemas.result import Result
 from schemas.settings import Settings
 from streams.align.redis_store import RedisStore
 from streams.align.spec import from_pipeline
+from streams.compute import Compute
 from streams.engine.app import FaustEngine
 from streams.engine.base import CONNECT_TIMEOUT_S, BaseEngine
 from streams.engine.memory import share_heap, tune_gc
@@ -27,6 +28,7 @@ from streams.metrics import Metrics
 from streams.processor.fuse_loop import FuseLimits
 from streams.processor.history import ResultLog
 from streams.processor.pipeline import PipelineProcessor
+from streams.processor.shadow import Shadow
 from streams.redis_client import check_redis, connect_redis, is_reachable
 from streams.results_log import read_results
 from streams.topics import check_partitions, plan_topics
@@ -78,24 +80,32 @@ async def serve_worker(
     # Torch takes seconds to import; the rest of this module serves without it.
     from workers.registry.candidate import open_first
     from workers.registry.reload import Reloader
+    from workers.registry.shadow import open_shadow
 
     await check_redis(settings.redis)
     await check_broker(settings.kafka, CONNECT_TIMEOUT_S)
     opened = await open_first(pipeline, settings.worker)
+    shadow = await open_shadow(pipeline, settings.worker)
+
+    def shadowed(compute: Compute) -> Compute:
+        return compute if shadow is None else shadow.beside(compute)
+
     topics = {plan.name: plan.partitions for plan in plan_topics(pipeline)}
     await asyncio.to_thread(check_partitions, settings.kafka, topics)
     redis = connect_redis(settings.redis)
     metrics = Metrics(pipeline.pipeline)
+    compute = shadowed(opened.compute)
     processor = PipelineProcessor(
         pipeline,
-        RedisStore(from_pipeline(pipeline, opened.compute.features), redis),
-        opened.compute,
+        RedisStore(from_pipeline(pipeline, compute.features), redis),
+        compute,
         result_log(pipeline, settings),
         owner=(owner := owner_name()),
         metrics=metrics,
         limits=FuseLimits(
             lease_ms=settings.worker.lease_ms, max_due_windows=settings.worker.max_due_windows
         ),
+        shadow=None if shadow is None else Shadow(pipeline, shadow, metrics.models),
     )
     engine = engine_type(engine_settings(pipeline, settings), processor)
     reloader = Reloader(
@@ -103,7 +113,7 @@ async def serve_worker(
         settings.worker,
         opened,
         owner=owner,
-        exchange=processor.exchange_model,
+        exchange=lambda compute: processor.exchange_model(shadowed(compute)),
         metrics=metrics.models,
         board=Board(redis, pipeline.pipeline),
     )
@@ -132,6 +142,8 @@ async def serve_worker(
                     return await serve(engine)
     finally:
         await reloader.close()
+        if shadow is not None:
+            await asyncio.to_thread(shadow.close)
         await redis.aclose()
 
 

@@ -44,8 +44,10 @@ class ShadowModel(Protocol):
     def takes(self, features: str) -> bool:
         """Whether it can use features that were made under this digest."""
 
-    async def fuse(self, windows: Sequence[Window]) -> Sequence[Fusion | None]:
-        """An answer for each window; ``None`` where its features are not all there."""
+    async def fuse(self, windows: Sequence[Window], features: str) -> Sequence[Fusion | None]:
+        """An answer for each window; ``None`` where its features are not all there. ``features``:
+        the digest under which they were made.
+        """
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +56,7 @@ class _Batch:
 
     windows: Sequence[Window]
     results: Sequence[tuple[int, Result]]
+    features: str
 
 
 class Shadow:
@@ -109,7 +112,8 @@ class Shadow:
         elif self._waiting + len(finals) > self._max_waiting:
             self._metrics.shadow_windows("dropped", len(finals))
         else:
-            self._batches.append(_Batch([one for one, _ in finals], [one for _, one in finals]))
+            windows, answered = [one for one, _ in finals], [one for _, one in finals]
+            self._batches.append(_Batch(windows, answered, fused.features))
             self._waiting += len(finals)
             self._offered.set()
 
@@ -148,7 +152,7 @@ class Shadow:
 
     async def _answer(self, engine: Engine, batch: _Batch) -> int:
         """Answer, publish, and compare; returns how many windows were answered."""
-        answers = await self._model.fuse(batch.windows)
+        answers = await self._model.fuse(batch.windows, batch.features)
         pairs = [
             (shard, result, self._result(result, answer))
             for (shard, result), answer in zip(batch.results, answers, strict=True)

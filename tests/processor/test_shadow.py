@@ -37,7 +37,7 @@ class FakeShadow:
     def takes(self, features: str) -> bool:
         return features == self.features
 
-    async def fuse(self, windows: Sequence[Window]) -> Sequence[Fusion | None]:
+    async def fuse(self, windows: Sequence[Window], features: str) -> Sequence[Fusion | None]:
         self.asked += 1
         if self.error is not None:
             raise self.error
