@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from schemas.contributions import Contributions
 from schemas.result import Result
 from schemas.units import us_to_iso
 from streams.align.types import WindowSample
@@ -25,12 +26,23 @@ _DIGITS = 4
 
 @dataclass(frozen=True, slots=True)
 class Titled:
-    """The answer that heat is drawn for. ``probability``: of the label, 0 to 1."""
+    """The answer that heat is drawn for. ``probability``: of the label, 0 to 1.
+    ``contributions``: to the answer, where there are any.
+    """
 
     result: Result
     task: str
     label: str
     probability: float
+    contributions: Contributions | None = None
+
+    def without(self, modality: str) -> str:
+        """What the answer would be without a modality, as far as is known."""
+        found = self.contributions.tasks.get(self.task) if self.contributions else None
+        if found is None or found.label != self.label or modality not in found.modalities:
+            return ""
+        left = self.probability - found.modalities[modality].drop
+        return f", without {modality} {min(1.0, max(0.0, left)):.1%}"
 
     @property
     def stem(self) -> str:
@@ -69,9 +81,9 @@ def _hang(
     share = float(grid.sum()) / total if total else 0.0
     legend = Legend(
         title=f"{one.sensor}   {us_to_iso(sample.start_us)}   {titled.result.session}",
-        answer=f"{titled.task}: {titled.label} {titled.probability:.1%}   "
-        f"({share:.0%} of the heat in the window)",
-        method=f"{heat.method.name}, {heat.method.source}",
+        answer=f"{titled.task}: {titled.label} {titled.probability:.1%}"
+        f"{titled.without(sample.modality.value)}",
+        method=f"{share:.0%} of the heat by {heat.method.name} ({heat.method.source})",
     )
     row, column = np.unravel_index(int(grid.argmax()), grid.shape)
     report = HeatPicture(

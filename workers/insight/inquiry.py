@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from schemas.pipeline import Pipeline
-from schemas.result import DECIMALS, Result
+from schemas.result import DECIMALS, Result, task_result
 from schemas.sample import Modality
 from streams.compute import Fusion
 from workers.backends.base import Model
@@ -67,8 +67,8 @@ def inquire(
         model.fuse, [rebuilt.window], [answer], modality_of, "sensors", max_batch=max_batch
     )
     heat = _heat(model, rebuilt, modality_of, task, label, max_batch)
-    probability = round(answer.tasks[task][label], DECIMALS)
-    titled = Titled(result, task, label, probability)
+    probabilities = task_result(answer.tasks[task]).probabilities
+    titled = Titled(result, task, label, probabilities[label], added)
     pictures = hang(heat, rebuilt, titled)
     limits = [*reread.limits, *rebuilt.limits]
     if not heat.grids:
@@ -83,7 +83,8 @@ def inquire(
         result_id=result.id,
         task=task,
         label=label,
-        probability=probability,
+        probability=probabilities[label],
+        probabilities=probabilities,
         published=result.tasks[task].probabilities[label],
         model=answer.model or model.ref,
         published_model=result.model,
@@ -91,6 +92,7 @@ def inquire(
             result, answer, model, incomplete=bool(reread.limits or rebuilt.limits)
         ),
         attention={name: round(share, DECIMALS) for name, share in answer.modalities.items()},
+        sensors={one.sensor: modality_of[one.input].value for one in rebuilt.window.samples},
         contributions=added,
         method=MethodUsed(heat.method.name, heat.method.source, heat.method.unit),
         pictures=tuple(one.report for one in pictures),

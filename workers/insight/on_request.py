@@ -60,9 +60,8 @@ def save(inquiry: Inquiry, folder: Path) -> Sequence[Path]:
     Returns the paths, the JSON's first. Raises ``OSError`` where the folder cannot be written.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    insight = inquiry.insight
     beside = folder / f"{inquiry.stem}.json"
-    beside.write_bytes(msgspec.json.format(msgspec.json.encode(insight), indent=2) + b"\n")
+    beside.write_bytes(msgspec.json.encode(inquiry.insight) + b"\n")
     paths = [beside]
     for one in inquiry.pictures:
         path = folder / one.report.file

@@ -18,8 +18,8 @@ MAX_SIDE_PX = 2_048
 _CELL_PX = 10
 #: Log-mel values from silence to a full-scale tone.
 _SILENCE, _FULL = -1.0, 1.0
-#: Height of an audio band and least width of a frame's column, pixels.
-_BAND_PX, _FRAME_PX = 4, 4
+#: Height of an audio band, and least width of all of a chunk, pixels.
+_BAND_PX, _CHUNK_PX = 6, 640
 
 
 def picture_of(sample: Sample, decoded: Array | None) -> Picture:
@@ -81,7 +81,6 @@ def _from_above(vector: Array) -> Picture:
 def _bands(frames: Array) -> Picture:
     """Time to the right, pitch upwards."""
     shade = np.clip((frames.T[::-1] - _SILENCE) / (_FULL - _SILENCE), 0.0, 1.0)
-    wide = max(_FRAME_PX, -(-160 // len(frames)))
-    size = (len(frames) * wide, BANDS * _BAND_PX)
+    size = (max(len(frames), _CHUNK_PX), BANDS * _BAND_PX)
     large = cv2.resize((255 * shade).astype(np.uint8), size, interpolation=cv2.INTER_NEAREST)
     return np.asarray(cv2.cvtColor(large, cv2.COLOR_GRAY2BGR), np.uint8)

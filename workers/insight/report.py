@@ -57,8 +57,9 @@ class Insight(msgspec.Struct, frozen=True):
     """What one label of one result rests on.
 
     ``probability``: of the label, by ``model``, which was loaded for this; ``published`` and
-    ``published_model`` are the result's. ``attention``: the model's own shares of modalities.
-    ``limits``: what could not be done, one sentence each.
+    ``published_model`` are the result's. ``probabilities``: of all labels of the task.
+    ``attention``: the model's own shares of modalities. ``sensors``: those that gave something,
+    and their modalities. ``limits``: what could not be done, one sentence each.
     """
 
     pipeline: str
@@ -70,10 +71,12 @@ class Insight(msgspec.Struct, frozen=True):
     label: str
     probability: float
     published: float
+    probabilities: dict[str, float]
     model: ModelRef
     published_model: ModelRef
     agreement: Agreement
     attention: dict[str, float]
+    sensors: dict[str, str]
     contributions: Contributions | None
     method: MethodUsed | None
     pictures: tuple[HeatPicture, ...] = ()

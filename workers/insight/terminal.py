@@ -10,27 +10,27 @@ from collections.abc import Iterator, Sequence
 
 import cv2
 import numpy as np
-from rich import box
 from rich.console import Group, RenderableType
 from rich.style import Style
-from rich.table import Table
 from rich.text import Text
 
-from schemas.contributions import Contribution, Contributions
 from schemas.units import us_to_iso
+from workers.explain.bars import bars
 from workers.explain.words import plain
 from workers.insight.gallery import HungPicture
 from workers.insight.inquiry import Inquiry
 from workers.insight.overlay import Picture
 from workers.insight.report import HeatPicture, Insight
 
-#: Columns of a picture and, of a high one, most lines; columns of a bar.
-_PICTURE_COLUMNS, _PICTURE_LINES, _BAR_COLUMNS = 72, 32, 40
+#: Columns of a picture and, of a high one, most lines.
+_PICTURE_COLUMNS, _PICTURE_LINES = 72, 32
+#: Lines of a heat that has one row: that of audio, over time.
+_STRIP_LINES = 3
+#: A sensor with a smaller share of the heat is not drawn.
+_LEAST_SHARE = 0.05
 #: A line of text is about twice as high as a character is wide.
 _HIGH = 2
 _SHADES = " ·░▒▓█"
-#: Eighths of a block, from none.
-_EIGHTHS = ("", "▏", "▎", "▍", "▌", "▋", "▊", "▉")
 
 
 def draw(inquiry: Inquiry, *, colour: bool) -> RenderableType:
@@ -38,7 +38,9 @@ def draw(inquiry: Inquiry, *, colour: bool) -> RenderableType:
     insight = inquiry.insight
     parts: list[RenderableType] = [Text(), Text(_head(insight)), *_agreement(insight)]
     if insight.contributions is not None:
-        parts.append(bars(insight.contributions, insight.task))
+        found = insight.contributions.tasks[insight.task]
+        answered = insight.probabilities[found.label]
+        parts.append(bars(insight.task, found, answered, insight.attention, insight.sensors))
     for one in warmest(inquiry.pictures):
         parts += [
             Text(_caption(one.report, insight)),
@@ -48,45 +50,17 @@ def draw(inquiry: Inquiry, *, colour: bool) -> RenderableType:
     return Group(*parts)
 
 
-def bars(contributions: Contributions, task: str) -> Table:
-    """Each modality's share of a task's answer, and each sensor's where it has several."""
-    found = contributions.tasks[task]
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
-    table.add_column(f"{task}: {found.label}", no_wrap=True, max_width=24, overflow="ellipsis")
-    table.add_column("share, by leaving it out", width=_BAR_COLUMNS, no_wrap=True)
-    table.add_column("", justify="right", no_wrap=True)
-    table.add_column("without it", justify="right", no_wrap=True)
-    for name, one in found.modalities.items():
-        _row(table, name, one)
-    for name, one in found.sensors.items():
-        _row(table, f"  {name}", one)
-    return table
-
-
-def _row(table: Table, name: str, one: Contribution) -> None:
-    table.add_row(
-        Text(plain(name)), Text(_bar(one.share), "green"), f"{one.share:.0%}", f"{-one.drop:+.2f}"
-    )
-
-
-def _bar(share: float) -> str:
-    """A bar of eighths of a column.
-
-    >>> _bar(0.5) == "█" * 20, _bar(0.0)
-    (True, '')
-    """
-    whole, rest = divmod(round(share * _BAR_COLUMNS * 8), 8)
-    return "█" * whole + _EIGHTHS[rest]
-
-
 def warmest(pictures: Sequence[HungPicture]) -> list[HungPicture]:
-    """Of each sensor the picture with the most heat, the warmest first; none without heat."""
+    """Of each sensor with some heat the picture with the most of it, the warmest first."""
     found: dict[str, HungPicture] = {}
+    shares: dict[str, float] = {}
     for one in pictures:
-        best = found.get(one.report.sensor)
-        if one.report.share > (best.report.share if best else 0.0):
-            found[one.report.sensor] = one
-    return sorted(found.values(), key=lambda one: -one.report.share)
+        sensor, share = one.report.sensor, one.report.share
+        shares[sensor] = shares.get(sensor, 0.0) + share
+        if sensor not in found or share > found[sensor].report.share:
+            found[sensor] = one
+    some = [one for sensor, one in found.items() if shares[sensor] >= _LEAST_SHARE]
+    return sorted(some, key=lambda one: -one.report.share)
 
 
 def half_blocks(picture: Picture) -> Text:
@@ -108,6 +82,8 @@ def shades(report: HeatPicture) -> Text:
     """The heat in five shades and nothing, in a frame, without the picture itself."""
     columns, lines = _size(report.width, report.height)
     grid = np.asarray(report.grid, np.float32)
+    if len(grid) == 1:
+        lines = _STRIP_LINES
     spread = np.clip(cv2.resize(grid, (columns, lines), interpolation=cv2.INTER_LINEAR), 0, None)
     levels = np.ceil(spread / max(float(spread.max()), 1e-12) * (len(_SHADES) - 1) - 0.5)
     return Text("\n".join(_framed(levels.astype(int))), no_wrap=True)
