@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
+from streams.inference_metrics import InferenceMetrics
 from streams.model_metrics import ModelMetrics
 
 #: Seconds; from a fast fuse (1 ms) to a stalled stage (10 s).
@@ -126,6 +127,7 @@ class Metrics:
         )
 
         self.models = ModelMetrics(self.registry, pipeline)
+        self.inference = InferenceMetrics(self.registry, pipeline)
 
         # Observed once a window: the lookup of the labels is done once.
         self._window_lag = self._lag.labels(pipeline)

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 
 import pytest
 
-from workers.inference.batcher import Batched, MicroBatcher
+from workers.inference.batcher import MicroBatcher
 from workers.inference.lanes import Lanes
 
 
@@ -214,12 +214,16 @@ async def test_a_batch_is_still_filled_while_it_waits_for_a_lane(lanes: Lanes) -
 
 
 async def test_a_batch_says_how_long_its_calls_waited(lanes: Lanes) -> None:
-    noted: list[Batched] = []
+    noted: list[tuple[int, Sequence[tuple[float, int]]]] = []
+
+    def note(items: int, seconds: float, queued: Sequence[tuple[float, int]]) -> None:
+        noted.append((items, queued))
+
     batcher: MicroBatcher[int, int] = MicroBatcher(
-        Doubler(), lanes, max_batch=8, max_delay_ms=30, max_pending=8, note=noted.append
+        Doubler(), lanes, max_batch=8, max_delay_ms=30, max_pending=8, note=note
     )
     await asyncio.gather(batcher.submit([1, 2]), batcher.submit([3]))
-    (batched,) = noted
-    assert batched.items == 3
-    assert [count for _, count in batched.queued] == [2, 1]
-    assert all(waited_s >= 0.03 for waited_s, _ in batched.queued)
+    ((items, queued),) = noted
+    assert items == 3
+    assert [count for _, count in queued] == [2, 1]
+    assert all(waited_s >= 0.03 for waited_s, _ in queued)

@@ -14,15 +14,13 @@ In = TypeVar("In")
 Out = TypeVar("Out")
 
 
-@dataclass(frozen=True, slots=True)
-class Batched:
-    """What one batch cost. ``queued``: per call that is in it, how long it waited from its
-    submission to the batch's start, and its number of items.
-    """
+#: Told of a batch that is done: its items, its seconds, and of each call that is in it the seconds
+#: from its submission to the batch's start with its number of items.
+NoteBatch = Callable[[int, float, Sequence[tuple[float, int]]], None]
 
-    items: int
-    seconds: float
-    queued: Sequence[tuple[float, int]] = ()
+
+def _note_nothing(items: int, seconds: float, queued: Sequence[tuple[float, int]]) -> None:
+    """Nobody asks."""
 
 
 @dataclass(slots=True)
@@ -51,7 +49,7 @@ class MicroBatcher(Generic[In, Out]):
         max_batch: int,
         max_delay_ms: float,
         max_pending: int,
-        note: Callable[[Batched], None] = lambda batched: None,
+        note: NoteBatch = _note_nothing,
     ) -> None:
         self._run = run
         self._lanes = lanes
@@ -172,7 +170,7 @@ class MicroBatcher(Generic[In, Out]):
                 job.done.cancel()
             raise
         queued = [(began_s - job.arrived_s, len(job.items)) for job in jobs]
-        self._note(Batched(len(items), time.monotonic() - began_s, queued))
+        self._note(len(items), time.monotonic() - began_s, queued)
         start = 0
         for job in jobs:
             if not job.done.done():

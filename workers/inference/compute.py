@@ -20,7 +20,7 @@ from workers.codecs import cut as cutting
 from workers.device import spare_cores
 from workers.errors import NonFiniteError
 from workers.inference.admission import Admission
-from workers.inference.batcher import Batched, MicroBatcher
+from workers.inference.batcher import MicroBatcher
 from workers.inference.blame import fuse_each
 from workers.inference.isolation import isolate
 from workers.inference.lanes import Lanes
@@ -175,8 +175,8 @@ class ModelCompute:
             self._decoders, self._decode_block, samples
         )
         waited = ((began_s - asked_s, len(samples)),)
-        batched = Batched(len(samples), ended_s - began_s, waited)
-        self._observer.batch("decode", samples[0].modality.value, batched)
+        modality = samples[0].modality.value
+        self._observer.batch("decode", modality, len(samples), ended_s - began_s, waited)
         return decoded
 
     def _decode_block(
