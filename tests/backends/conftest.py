@@ -11,7 +11,7 @@ import pytest
 
 from schemas.model import ModelSpec
 from schemas.sample import Modality
-from tests.backends.cases import MODALITY_OF, Case
+from tests.backends.cases import WHERE, Case
 from tests.workers.models import manifest, network
 from workers.backends.base import Model
 from workers.backends.export import export_model
@@ -51,7 +51,7 @@ def _exchange(folder: Path, donor: Path, made: Path, graph: str) -> None:
 
 
 def opening(folder: Path) -> Callable[[], Model]:
-    return lambda: open_model(ModelSpec(name=str(folder)), MODALITY_OF, device="cpu")
+    return lambda: open_model(ModelSpec(name=str(folder)), WHERE)
 
 
 @pytest.fixture

@@ -16,7 +16,7 @@ import torch
 
 from schemas.model import ModelSpec
 from schemas.sample import Modality
-from tests.backends.cases import MODALITY_OF, distance, features, one, samples, window
+from tests.backends.cases import WHERE, distance, features, one, samples, window
 from workers.backends.base import Model
 from workers.backends.export import export_model
 from workers.backends.graphs.archive import check_archive
@@ -30,7 +30,7 @@ TOLERANCE = 1e-4
 
 
 def opened(folder: Path | str, **spec: Any) -> Model:
-    return open_model(ModelSpec(name=str(folder), **spec), MODALITY_OF, device="cpu")
+    return open_model(ModelSpec(name=str(folder), **spec), WHERE)
 
 
 def agree(original: Model, exported: Model) -> float:
