@@ -156,7 +156,7 @@ class Shadow:
         pairs = [
             (shard, result, self._result(result, answer))
             for (shard, result), answer in zip(batch.results, answers, strict=True)
-            if answer is not None
+            if answer is not None and answer.failure is None
         ]
         await engine.publish(
             [shadow_record(self._pipeline, shard, shadow) for shard, _, shadow in pairs]
@@ -176,4 +176,5 @@ class Shadow:
             modalities={name: round(share, DECIMALS) for name, share in answer.modalities.items()},
             model=answer.model or self._model.model,
             contributions=msgspec.UNSET,
+            failure=msgspec.UNSET,
         )

@@ -56,9 +56,10 @@ def spoiled(outputs: Tensors, fault: Fault) -> dict[str, NDArray[Any]]:
 
 
 @contextmanager
-def http_server(routes: list[web.RouteDef]) -> Iterator[int]:
-    """An aiohttp server on a thread of its own; gives its port."""
-    port, loop, up = free_port(), asyncio.new_event_loop(), threading.Event()
+def http_server(routes: list[web.RouteDef], port: int = 0) -> Iterator[int]:
+    """An aiohttp server on a thread of its own; gives its port, a free one unless it is named."""
+    loop, up = asyncio.new_event_loop(), threading.Event()
+    port = port or free_port()
     stop: asyncio.Event
 
     async def serve() -> None:

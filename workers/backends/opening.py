@@ -15,6 +15,7 @@ from schemas.remote import ChatRemote, KserveRemote
 from schemas.sample import Modality
 from workers.backends.base import Model
 from workers.backends.chat.model import ChatModel
+from workers.backends.execution import NotePadding, note_nothing
 from workers.backends.export import EXPORTED, ONNX
 from workers.backends.fallback import FallbackModel
 from workers.backends.graphs.exported import ExportedGraphs
@@ -46,13 +47,14 @@ class _Kind(msgspec.Struct):
 class Surroundings:
     """Where a model is opened. ``modality_of``: input -> modality, of the pipeline that is served.
     ``threads``: see ``set_threads``. ``find``: the folder of a model's name and, where one is
-    given, version.
+    given, version. ``note_padding``: told of what a network of this package is run over.
     """
 
     modality_of: Mapping[str, Modality]
     device: str = "auto"
     threads: int | None = None
     find: Callable[[str, str | None], Path] = lambda name, version: resolve_folder(name)
+    note_padding: NotePadding = note_nothing
 
 
 def open_model(spec: ModelSpec, where: Surroundings) -> Model:
@@ -113,7 +115,9 @@ def _local(folder: Path, spec: ModelSpec, where: Surroundings) -> Model:
     name, device = str(folder), resolve_device(where.device)
     architecture = architecture_of(folder)
     if architecture == ARCHITECTURE:
-        return ReferenceModel(load_model(name), where.modality_of, device, spec)
+        return ReferenceModel(
+            load_model(name), where.modality_of, device, spec, note_padding=where.note_padding
+        )
     if architecture in (EXPORTED, ONNX):
         return _graphs(folder, architecture, spec, where, device)
     if architecture == CLASSIFIERS:

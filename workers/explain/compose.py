@@ -72,6 +72,8 @@ def compose(pipeline: Pipeline, gathered: Gathered) -> Explanation:
             )
         ),
         limits=tuple(gathered.limits),
+        shares=result.modalities,
+        contributions=None if result.contributions is msgspec.UNSET else result.contributions,
     )
     return msgspec.structs.replace(explanation, findings=tuple(findings(explanation)))
 

@@ -16,7 +16,7 @@ import msgspec
 from schemas.result import ModelRef
 from schemas.sample import Sample
 from streams.align.types import Window
-from streams.compute import BadSample, Compute, Fusion
+from streams.compute import BadSample, Compute, Dropped, Fusion
 
 log = logging.getLogger(__name__)
 
@@ -99,7 +99,7 @@ class FramedCompute:
         """The primary's."""
         return self._primary.cut(sample, bounds_us)
 
-    async def encode(self, samples: Sequence[Sample]) -> list[bytes | BadSample]:
+    async def encode(self, samples: Sequence[Sample]) -> list[bytes | BadSample | Dropped]:
         """The primary's features and refusals, with the shadow's features beside them. Raises what
         the primary raises.
         """
@@ -107,7 +107,7 @@ class FramedCompute:
         features = await self._primary.encode(samples)
         extra = await self._extra(shadow, len(samples))
         return [
-            feature if isinstance(feature, BadSample) else frame(feature, more)
+            frame(feature, more) if isinstance(feature, bytes) else feature
             for feature, more in zip(features, extra, strict=True)
         ]
 
@@ -133,7 +133,7 @@ class FramedCompute:
             self._failed = True
             return [b""] * len(samples)
         self._failed = False
-        return [b"" if isinstance(one, BadSample) else one for one in features]
+        return [one if isinstance(one, bytes) else b"" for one in features]
 
     async def _extra(self, task: asyncio.Task[list[bytes]] | None, count: int) -> list[bytes]:
         if task is not None:
