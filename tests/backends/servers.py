@@ -36,10 +36,18 @@ class Faulty:
         #: Faults left before the server is well again; None for ever.
         self.faults_left: int | None = None
         self.asked = 0
+        self._asking = threading.Condition()
         self.authorization: str | None = None
 
+    def wait_asked(self, times: int, timeout_s: float = 60.0) -> None:
+        """Until it was asked so many times."""
+        with self._asking:
+            assert self._asking.wait_for(lambda: self.asked >= times, timeout_s)
+
     def next_fault(self) -> Fault:
-        self.asked += 1
+        with self._asking:
+            self.asked += 1
+            self._asking.notify_all()
         if self.faults_left is not None:
             if self.faults_left == 0:
                 return ""

@@ -26,8 +26,8 @@ pytestmark = [pytest.mark.integration, pytest.mark.timeout(240)]
 
 START_US = 1_790_000_040_000_000
 TASKS = load_model("call").manifest.tasks
-#: Recorded seconds; played at twice its pace they leave time for a server to go and come back.
-SECONDS, SPEED = 24.0, 2.0
+#: Recorded seconds, and a pace that leaves time for a server to go while they are played.
+SECONDS, SPEED = 16.0, 3.0
 
 
 def scene() -> SimulatedScene:
@@ -75,13 +75,6 @@ async def played(here: Site) -> None:
     await here.end_sessions(scene().sessions)
 
 
-async def asked(server: Chat, times: int) -> None:
-    """Wait until the server was asked so many times."""
-    async with asyncio.timeout(60):
-        while server.asked < times:
-            await asyncio.sleep(0.05)
-
-
 async def test_the_fall_back_answers_when_the_server_dies_and_no_window_is_lost(
     servers: Stack, tmp_path: Path, unique_name: Callable[[str], str]
 ) -> None:
@@ -91,7 +84,7 @@ async def test_the_fall_back_answers_when_the_server_dies_and_no_window_is_lost(
         alive.enter_context(http_server(server.routes(), port))
         await here.start_worker().ready()
         playing = asyncio.create_task(played(here))
-        await asked(server, 8)
+        await asyncio.to_thread(server.wait_asked, 6)
         await asyncio.to_thread(alive.close)
         await playing
         results = await here.results(expected(spec))
@@ -103,6 +96,7 @@ async def test_the_fall_back_answers_when_the_server_dies_and_no_window_is_lost(
     assert by_start[-1].model.name == "call"
 
 
+@pytest.mark.slow
 async def test_without_a_fall_back_windows_wait_for_the_server_and_none_is_guessed(
     servers: Stack, tmp_path: Path, unique_name: Callable[[str], str]
 ) -> None:
@@ -114,7 +108,7 @@ async def test_without_a_fall_back_windows_wait_for_the_server_and_none_is_guess
         worker = here.start_worker()
         await worker.ready()
         playing = asyncio.create_task(played(here))
-        await asked(server, 8)
+        await asyncio.to_thread(server.wait_asked, 6)
         await asyncio.to_thread(first.close)
         await playing
         assert worker.process.poll() is None
