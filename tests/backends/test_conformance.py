@@ -15,7 +15,17 @@ from tests.workers.payloads import sample
 from workers.backends.base import Model
 from workers.inference.compute import ModelCompute
 
-KINDS = ["reference", "torch", "onnx"]
+KINDS = [
+    "reference",
+    "torch",
+    "onnx",
+    "http",
+    "http-json",
+    "grpc",
+    "grpc-values",
+    "chat",
+    "fallback",
+]
 pytestmark = pytest.mark.parametrize("case", KINDS, indirect=True)
 
 
@@ -89,7 +99,10 @@ def test_the_digest_of_features_tells_models_apart_and_not_openings(
 
 def test_a_payload_that_is_none_is_a_bad_sample_and_raises_nothing(model: Model) -> None:
     for modality in model.modalities:
-        made = model.decode(sample(modality, "application/octet-stream", b"\xff\x00\xfe"))
+        nothing = sample(
+            modality, "application/octet-stream", b"\xff\x00\xfe", input=modality.value
+        )
+        made = model.decode(nothing)
         assert isinstance(made, BadSample), modality
 
 

@@ -42,14 +42,14 @@ class _Kind(msgspec.Struct):
 @dataclass(frozen=True, slots=True)
 class Surroundings:
     """Where a model is opened. ``modality_of``: input -> modality, of the pipeline that is served.
-    ``threads``: see ``set_threads``. ``find``: the folder of a model's name. ``note_padding``: told
-    of what a network of this package is run over.
+    ``threads``: see ``set_threads``. ``find``: the folder of a model's name and, where one is
+    given, version. ``note_padding``: told of what a network of this package is run over.
     """
 
     modality_of: Mapping[str, Modality]
     device: str = "auto"
     threads: int | None = None
-    find: Callable[[str], Path] = resolve_folder
+    find: Callable[[str, str | None], Path] = lambda name, version: resolve_folder(name)
     note_padding: NotePadding = note_nothing
 
 
@@ -66,7 +66,7 @@ def open_model(spec: ModelSpec, where: Surroundings) -> Model:
     if spec.fallback is None:
         return model
     try:
-        local = _local(where.find(spec.fallback), spec, where)
+        local = _local(where.find(spec.fallback, None), spec, where)
         return FallbackModel(model, local)
     except BaseException:
         model.close()
@@ -82,11 +82,11 @@ def _named(spec: ModelSpec, where: Surroundings) -> Model:
         chat = ChatModel(spec.name, spec.remote)
         _check_remote(chat, chat.check, spec)
         return chat
-    return _local(where.find(spec.name), spec, where)
+    return _local(where.find(spec.name, spec.version), spec, where)
 
 
 def _kserve(spec: ModelSpec, remote: KserveRemote, where: Surroundings) -> Model:
-    described = read_graphs(spec.name, where.find(spec.name), files=False)
+    described = read_graphs(spec.name, where.find(spec.name, spec.version), files=False)
     graphs = KserveGraphs(spec.name, described.manifest.graphs, remote)
     model = GraphModel(described.manifest, described.digest, graphs, where.modality_of)
     _check_remote(model, graphs.check, spec)

@@ -31,7 +31,7 @@ def load_compute(
         {name: spec.modality for name, spec in pipeline.inputs.items()},
         device=worker.device,
         threads=worker.threads or None,
-        find=lambda name: choose(ModelSpec(name=name), registry).folder,
+        find=lambda name, version: choose(ModelSpec(name=name, version=version), registry).folder,
         note_padding=observer.padding if observer else note_nothing,
     )
     model = open_model(pipeline.model, where)
