@@ -36,10 +36,18 @@ class Faulty:
         #: Faults left before the server is well again; None for ever.
         self.faults_left: int | None = None
         self.asked = 0
+        self._asking = threading.Condition()
         self.authorization: str | None = None
 
+    def wait_asked(self, times: int, timeout_s: float = 60.0) -> None:
+        """Until it was asked so many times."""
+        with self._asking:
+            assert self._asking.wait_for(lambda: self.asked >= times, timeout_s)
+
     def next_fault(self) -> Fault:
-        self.asked += 1
+        with self._asking:
+            self.asked += 1
+            self._asking.notify_all()
         if self.faults_left is not None:
             if self.faults_left == 0:
                 return ""
@@ -56,9 +64,10 @@ def spoiled(outputs: Tensors, fault: Fault) -> dict[str, NDArray[Any]]:
 
 
 @contextmanager
-def http_server(routes: list[web.RouteDef]) -> Iterator[int]:
-    """An aiohttp server on a thread of its own; gives its port."""
-    port, loop, up = free_port(), asyncio.new_event_loop(), threading.Event()
+def http_server(routes: list[web.RouteDef], port: int = 0) -> Iterator[int]:
+    """An aiohttp server on a thread of its own; gives its port, a free one unless it is named."""
+    loop, up = asyncio.new_event_loop(), threading.Event()
+    port = port or free_port()
     stop: asyncio.Event
 
     async def serve() -> None:

@@ -22,6 +22,7 @@ from workers.backends.graphs.exported import ExportedGraphs
 from workers.backends.graphs.model import GraphModel, GraphRunner
 from workers.backends.graphs.onnx import OnnxGraphs
 from workers.backends.graphs.reading import read_graphs
+from workers.backends.huggingface.model import ClassifiersModel
 from workers.backends.kserve.graphs import KserveGraphs
 from workers.backends.own import open_own
 from workers.backends.reference import ReferenceModel
@@ -29,6 +30,9 @@ from workers.device import resolve_device, set_threads
 from workers.errors import ModelError, RemoteError
 from workers.model_file import ARCHITECTURE, load_model, resolve_folder
 from workers.registry.layout import MODEL_FILE
+
+#: ``architecture`` of classifiers of Hugging Face's transformers.
+CLASSIFIERS = "transformers-1"
 
 log = logging.getLogger(__name__)
 
@@ -116,10 +120,13 @@ def _local(folder: Path, spec: ModelSpec, where: Surroundings) -> Model:
         )
     if architecture in (EXPORTED, ONNX):
         return _graphs(folder, architecture, spec, where, device)
+    if architecture == CLASSIFIERS:
+        return ClassifiersModel(name, folder, spec, where.modality_of, device)
+    known = [ARCHITECTURE, EXPORTED, ONNX, CLASSIFIERS]
     raise ModelError(
         name,
-        f"expected an architecture of {[ARCHITECTURE, EXPORTED, ONNX]}, got {architecture!r}; "
-        "use the release it was made for",
+        f"expected an architecture of {known}, got {architecture!r}; use the release it was made "
+        "for",
     )
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from workers.cli import model_agreement, model_show
+from workers.cli import model_agreement, model_export, model_show
 from workers.cli.options import (
     ConfigOption,
     JsonOption,
@@ -166,5 +166,6 @@ def check(
     )
 
 
+models.command(epilog=model_export.EXAMPLE)(model_export.export)
 models.command(epilog=model_show.EXAMPLE)(model_show.show)
 models.command(epilog=model_agreement.EXAMPLE)(model_agreement.agreement)
