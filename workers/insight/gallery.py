@@ -18,8 +18,6 @@ from workers.insight.pictures import as_drawn, picture_of
 from workers.insight.rebuilding import Rebuilt
 from workers.insight.report import HeatPicture
 
-#: Pictures of one window at most; of more samples those with the most heat are drawn.
-MAX_PICTURES = 64
 #: Significant digits of a grid's numbers.
 _DIGITS = 4
 
@@ -63,12 +61,11 @@ class HungPicture:
 
 
 def hang(heat: Heat, rebuilt: Rebuilt, titled: Titled) -> Sequence[HungPicture]:
-    """The pictures of a window in order of sensor and time, at most ``MAX_PICTURES``."""
-    warmest = sorted(heat.grids, key=lambda one: -float(heat.grids[one].sum()))[:MAX_PICTURES]
+    """The pictures of a window in order of sensor and time."""
     total = sum(float(grid.sum()) for grid in heat.grids.values())
     return [
         _hang(one, heat, rebuilt, titled, total)
-        for one in sorted(warmest, key=lambda one: (one.sensor, one.start_us, one.offset))
+        for one in sorted(heat.grids, key=lambda one: (one.sensor, one.start_us, one.offset))
     ]
 
 
