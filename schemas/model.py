@@ -16,6 +16,20 @@ ImportName = Annotated[
 ]
 
 
+#: Names and versions are folders of the registry.
+FolderName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._+-]{0,99}$")]
+
+
+class ShadowSpec(Strict):
+    """A second model that answers the same windows; nobody acts on what it says.
+
+    Without a ``version`` it is the one that is active when a worker starts.
+    """
+
+    name: str = Field(min_length=1)
+    version: FolderName | None = None
+
+
 class ExplainSpec(Strict):
     """What each result says of what its answers rest on, besides the model's own shares."""
 
@@ -35,7 +49,7 @@ class ModelSpec(Strict):
 
     name: str = Field(min_length=1)
     #: A version in the registry; the active one without it.
-    version: str | None = None
+    version: FolderName | None = None
     max_batch: int = Field(default=64, gt=0, le=4096)
     #: Longest wait of a sample or window for others to share its batch; the worker's setting
     #: ``max_batch_delay_ms`` without it.
@@ -51,6 +65,8 @@ class ModelSpec(Strict):
     remote: Remote | None = None
     #: Name or folder of the local model that answers where this one does not.
     fallback: str | None = Field(default=None, min_length=1)
+    #: Its results go to ``<pipeline>.shadow``, and how often it agrees is measured.
+    shadow: ShadowSpec | None = None
     explain: ExplainSpec = ExplainSpec()
 
     @model_validator(mode="after")

@@ -127,6 +127,10 @@ class Pipeline(Strict):
         return self.topic("events")
 
     @property
+    def shadow_topic(self) -> str:
+        return self.topic("shadow")
+
+    @property
     def late_topic(self) -> str:
         return self.topic("late")
 

@@ -11,7 +11,7 @@ from pydantic import ValidationError
 
 from schemas.errors import PipelineFileError
 from schemas.inputs import Collect, Hold, InputSpec, Nearest, Overlap, SensorClock
-from schemas.model import ExplainSpec, ModelSpec
+from schemas.model import ExplainSpec, ModelSpec, ShadowSpec
 from schemas.pipeline import ClockSpec, EventSpec, Pipeline
 from schemas.remote import ChatRemote, KserveRemote
 from schemas.validation import Problem, explain
@@ -23,6 +23,7 @@ _KNOWN_KEYS: dict[str, list[str]] = {
     "results": sorted(ResultSpec.model_fields),
     "clock": sorted(ClockSpec.model_fields),
     "model": sorted(ModelSpec.model_fields),
+    "model.shadow": sorted(ShadowSpec.model_fields),
     "model.explain": sorted(ExplainSpec.model_fields),
     "limits": sorted(Limits.model_fields),
     "model.remote.kserve": sorted(KserveRemote.model_fields),

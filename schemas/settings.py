@@ -116,7 +116,17 @@ class WorkerSettings(_Strict):
     tick_interval_ms: int = Field(default=100, ge=10, le=10_000)
     #: Due windows that make reading wait until fusion has caught up.
     max_due_windows: int = Field(default=2_000, ge=1, le=1_000_000)
-    #: Longest wait of a sample or window for others to share its batch.
+    #: Folder of the registry: ``<name>/<version>/`` with ``model.json``. It need not be there.
+    models: Path = Path("models")
+    #: How often the registry is asked which version is active.
+    model_poll_ms: int = Field(default=2_000, ge=50, le=3_600_000)
+    #: Threads that decode; 0 takes the cores that torch leaves, at least one and at most eight.
+    decode_threads: int = Field(default=0, ge=0, le=64)
+    #: Samples of one input that may wait for decoding and encoding. Beyond it an input whose
+    #: ``overload`` drops does so; the reading of one that waits goes on when there is room.
+    max_queued_samples: int = Field(default=4_000, ge=1, le=1_000_000)
+    #: Longest wait of a sample or window for others to share its batch, unless the pipeline's
+    #: ``model.max_delay`` says another.
     max_batch_delay_ms: int = Field(default=2, ge=0, le=1_000)
 
 

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
+from streams.inference_metrics import InferenceMetrics
+from streams.model_metrics import ModelMetrics
+
 #: Seconds; from a fast fuse (1 ms) to a stalled stage (10 s).
 _STAGE_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
 #: Seconds of event time behind the wall clock; a backlog is hours.
@@ -80,6 +83,12 @@ class Metrics:
             ("pipeline", "stage", "reason"),
             registry=self.registry,
         )
+        self._unanswered = Counter(
+            "sensorium_unanswered_windows",
+            "Results without tasks, because the model failed on their window, by reason.",
+            ("pipeline", "reason"),
+            registry=self.registry,
+        )
         self._late = Counter(
             "sensorium_late", "Samples diverted as late.", ("pipeline",), registry=self.registry
         )
@@ -117,6 +126,9 @@ class Metrics:
             registry=self.registry,
         )
 
+        self.models = ModelMetrics(self.registry, pipeline)
+        self.inference = InferenceMetrics(self.registry, pipeline)
+
         # Observed once a window: the lookup of the labels is done once.
         self._window_lag = self._lag.labels(pipeline)
         self._window_completeness = self._completeness.labels(pipeline)
@@ -151,6 +163,10 @@ class Metrics:
 
     def dead_letter(self, stage: str, reason: str) -> None:
         self._dead_letters.labels(self._pipeline, stage, reason).inc()
+
+    def unanswered(self, reason: str) -> None:
+        """A result without tasks: the model failed on its window."""
+        self._unanswered.labels(self._pipeline, reason).inc()
 
     def late(self, count: int) -> None:
         self._late.labels(self._pipeline).inc(count)

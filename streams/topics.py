@@ -57,16 +57,19 @@ class TopicReport:
 
 
 def plan_topics(pipeline: Pipeline) -> list[TopicPlan]:
-    """Inputs in the file's order, then results, events, late and dlq, all with the pipeline's
-    partitions, so that whatever belongs to a session has one partition number.
+    """Inputs in the file's order, then results, events, late and dlq, and shadow where one is
+    named, all with the pipeline's partitions, so that whatever belongs to a session has one
+    partition number.
     """
     # Late samples and dead letters carry the record as it came.
-    outputs = (
+    outputs: tuple[str, ...] = (
         pipeline.results_topic,
         pipeline.events_topic,
         pipeline.late_topic,
         pipeline.dlq_topic,
     )
+    if pipeline.model.shadow is not None:
+        outputs = (*outputs, pipeline.shadow_topic)
     inputs = [
         _plan(pipeline, pipeline.topic(name), INPUT_RETENTION_MS, _INPUT_MESSAGE_BYTES)
         for name in pipeline.inputs

@@ -6,6 +6,7 @@ WorkerError
 ├── NonFiniteError       a model answered NaN or infinity
 ├── DeviceError          the asked-for device is not there or failed
 ├── RemoteError          a model behind a server did not answer, or not with an answer
+│   └── RequestRefused   it refused what it was sent
 ├── TrainError           a training run cannot start or came out unusable
 ├── OfflineError         windows of a recording cannot be written or read back
 └── InsightError         an answer that was asked about is not there to explain
@@ -74,6 +75,15 @@ class RemoteError(WorkerError, ModelUnanswered):
         super().__init__(f"{server}: {message}")
         self.server = server
         self.retriable = retriable
+
+
+class RequestRefused(RemoteError):
+    """The server refuses this request for what is in it, and would refuse it again."""
+
+    blames_item = True
+
+    def __init__(self, server: str, message: str) -> None:
+        super().__init__(server, message, retriable=False)
 
 
 class TrainError(WorkerError):

@@ -20,14 +20,12 @@ from schemas.sample import Modality
 from workers.codecs.forms import INPUT_FORMS, InputForm
 from workers.errors import ModelError
 from workers.fusion.network import FORMS, Network
+from workers.registry.layout import MODEL_FILE, SHIPPED
 
-MODEL_FILE = "model.json"
 WEIGHTS_FILE = "model.safetensors"
 CARD_FILE = "MODEL_CARD.md"
 #: Grows when a change to encoders or fusion makes older weights meaningless.
 ARCHITECTURE = "sensorium-reference-1"
-#: Where the models that come with the package lie, one folder per pipeline.
-SHIPPED = Path(__file__).parent / "models"
 
 
 class Training(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -3,12 +3,13 @@
 For one batch, in this order:
 1. lease windows from the store, across the worker's shards;
 2. fuse them and derive events;
-3. publish results and events, and wait until the broker has them;
-4. acknowledge the windows in the store, which says what is finished;
-5. commit that.
+3. send the records that the model fails on to the dead letters, and wait until the broker has them;
+4. publish results and events, and wait until the broker has them;
+5. acknowledge the windows in the store, which says what is finished;
+6. commit that.
 Where the model is elsewhere and does not answer, step 2 is done again until it does; on the way
 out the windows stay leased, and the next owner is handed them again.
-Steps 3 to 5 of a batch go on while 1 and 2 of the next are done. A crash between any two repeats
+Steps 3 to 6 of a batch go on while 1 and 2 of the next are done. A crash between any two repeats
 the later steps with the same ids and the same content.
 """
 
@@ -20,12 +21,15 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
+import msgspec
+
 from schemas.pipeline import Pipeline
 from streams.align.spec import AlignSpec
 from streams.align.types import Window, WindowKey, WindowStore
 from streams.compute import Compute
 from streams.engine.port import Engine
 from streams.metrics import Metrics
+from streams.processor.culprits import Culprits
 from streams.processor.fusing import Fused, fuse_windows
 from streams.processor.outputs import event_record, result_record
 from streams.processor.shard import Shard
@@ -36,11 +40,16 @@ from streams.processor.waiting import until_answered
 @dataclass(frozen=True, slots=True)
 class FuseLimits:
     """``lease_ms``: a window not published by then is handed out again. ``max_due_windows``: with
-    more windows waiting for fusion, reading waits.
+    more windows waiting for fusion, reading waits. ``batches_at_once``: that the model runs.
     """
 
     lease_ms: int = 30_000
     max_due_windows: int = 2_000
+    batches_at_once: int = 1
+
+
+def unwatched(fused: Fused) -> None:
+    """Nobody wants to know of published batches."""
 
 
 class FuseLoop:
@@ -57,7 +66,9 @@ class FuseLoop:
         metrics: Metrics,
         limits: FuseLimits,
         clock_ms: Callable[[], int],
+        published: Callable[[Fused], None] = unwatched,
     ) -> None:
+        """``published`` is called with every batch that the broker has; it must not wait."""
         self._pipeline = pipeline
         self._spec = spec
         self._store = store
@@ -66,6 +77,10 @@ class FuseLoop:
         self._metrics = metrics
         self._limits = limits
         self._clock_ms = clock_ms
+        self._published = published
+        self._culprits = Culprits(pipeline, metrics)
+        #: Set while no window is due.
+        self.quiet = asyncio.Event()
         self._wake = asyncio.Event()
         self._room = asyncio.Event()
         self._room.set()
@@ -136,7 +151,9 @@ class FuseLoop:
         while True:
             await self._wake.wait()
             self._wake.clear()
+            self.quiet.clear()
             await self.finish_due()
+            self.quiet.set()
 
     async def fuse_once(self) -> bool:
         """Fuse one batch, and publish it while the next is leased; False when nothing was left.
@@ -189,6 +206,7 @@ class FuseLoop:
         return True
 
     async def _complete(self, fused: Fused) -> None:
+        await self._culprits.divert(self._engine, fused.culprits)
         await self._publish(fused)
         for number in sorted({window.shard for window in fused.windows}):
             if (shard := self._shards.get(number)) is not None:
@@ -196,9 +214,10 @@ class FuseLoop:
 
     async def _lease(self) -> list[Window]:
         windows: list[Window] = []
+        most = self._pipeline.model.max_batch * self._limits.batches_at_once
         # Most due windows first, so that no shard waits for ever behind the others.
         for shard in sorted(self._shards, key=lambda each: -each.due):
-            room = self._pipeline.model.max_batch - len(windows)
+            room = most - len(windows)
             if room > 0 and shard.due and shard.usable:
                 await self._shards.guarded(shard, self._lease_from(shard, room, windows))
         return windows
@@ -219,6 +238,7 @@ class FuseLoop:
         records += [event_record(self._pipeline, shard, event) for shard, event in fused.events]
         await self._engine.publish(records)
         self._measure(fused)
+        self._published(fused)
 
     def _measure(self, fused: Fused) -> None:
         """Once a batch: what a batch has in common is measured together."""
@@ -229,6 +249,8 @@ class FuseLoop:
         dropped: Counter[str] = Counter()
         for _, result in fused.results:
             by_cause[result.final, result.cause] += 1
+            if result.failure is not msgspec.UNSET:
+                metrics.unanswered(result.failure)
             if result.final:
                 metrics.window(result.quality.completeness, result.quality.skew_ms / 1000)
                 for use in result.sensors.values():

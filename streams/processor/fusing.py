@@ -20,10 +20,11 @@ from schemas.result import (
     task_result,
 )
 from schemas.units import us_to_iso
+from streams.align.blame import without
 from streams.align.report import sensor_uses
 from streams.align.spec import AlignSpec
 from streams.align.types import Window
-from streams.compute import Compute, Fusion
+from streams.compute import Compute, Culprit, Fusion
 from streams.event_rules import close_all, decode_state, encode_state, step
 
 
@@ -32,13 +33,17 @@ class Fused:
     """A batch of windows with what is to be published for them.
 
     ``results``, ``events``: each with its shard. ``event_states``: (shard, session) -> the state
-    after its last window of the batch, where it changed.
+    after its last window of the batch, where it changed. ``features``: the digest under which the
+    windows' features were made. ``culprits``: the records that the model fails on, each with its
+    shard; their windows were fused without them.
     """
 
     windows: Sequence[Window]
+    features: str
     results: list[tuple[int, Result]] = field(default_factory=list)
     events: list[tuple[int, Event]] = field(default_factory=list)
     event_states: dict[tuple[int, str], bytes] = field(default_factory=dict)
+    culprits: list[tuple[int, Culprit]] = field(default_factory=list)
     fuse_seconds: float = 0.0
 
 
@@ -54,7 +59,7 @@ async def fuse_windows(
 
     Events follow from final results alone. A session that is over closes those that are open.
     """
-    fused = Fused(windows)
+    fused = Fused(windows, compute.features)
     spans = [window for window in windows if not window.over]
     began = time.perf_counter()
     answers = await compute.fuse(spans) if spans else []
@@ -62,6 +67,9 @@ async def fuse_windows(
     fuse_ms = round(fused.fuse_seconds * 1000, 3)
     for window, answer in zip(spans, answers, strict=True):
         model = answer.model or compute.model
+        if (culprit := answer.culprit) is not None:
+            fused.culprits.append((window.shard, culprit))
+            window = without(window, (culprit.input, culprit.offset))
         result = _result(window, answer, pipeline, spec, model, now_ms, fuse_ms)
         fused.results.append((window.shard, result))
         if not (window.final and pipeline.events):
@@ -118,4 +126,5 @@ def _result(
         ),
         cause=window.cause,
         contributions=msgspec.UNSET if answer.contributions is None else answer.contributions,
+        failure=msgspec.UNSET if answer.failure is None else answer.failure,
     )

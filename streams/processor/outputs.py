@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import msgspec
+
 from schemas.event import EVENT_TYPES, Event, encode_event
 from schemas.pipeline import Pipeline
 from schemas.remembered import Remembered
@@ -57,6 +59,12 @@ def result_record(pipeline: Pipeline, shard: int, result: Result) -> OutRecord:
         _cloud_event(result.id, RESULT_TYPE, result.pipeline, key, result.window.end),
         shard,
     )
+
+
+def shadow_record(pipeline: Pipeline, shard: int, result: Result) -> OutRecord:
+    """A shadow's result, on ``<pipeline>.shadow``; all else as ``result_record``."""
+    record = result_record(pipeline, shard, result)
+    return msgspec.structs.replace(record, topic=pipeline.shadow_topic)
 
 
 def event_record(pipeline: Pipeline, shard: int, event: Event) -> OutRecord:

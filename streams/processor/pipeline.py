@@ -15,12 +15,13 @@ from streams.align.types import Applied, Batch, LateSample, WindowStore
 from streams.compute import Compute
 from streams.engine.port import Engine
 from streams.metrics import Metrics
-from streams.processor.fuse_loop import FuseLimits, FuseLoop
+from streams.processor.fuse_loop import FuseLimits, FuseLoop, unwatched
 from streams.processor.history import ResultLog
 from streams.processor.intake import Intake, take_in
 from streams.processor.live_model import LiveModel
 from streams.processor.outputs import late_record
 from streams.processor.pace import Pace
+from streams.processor.shadow import Shadow
 from streams.processor.shard import Shard
 from streams.processor.shards import OwnedShards
 from streams.processor.takeover import Takeover
@@ -46,6 +47,7 @@ class PipelineProcessor:
         owner: str,
         metrics: Metrics,
         limits: FuseLimits | None = None,
+        shadow: Shadow | None = None,
         clock_ms: Callable[[], int] = lambda: time.time_ns() // 1_000_000,
     ) -> None:
         self._spec = spec = from_pipeline(pipeline)
@@ -70,7 +72,9 @@ class PipelineProcessor:
             metrics=metrics,
             limits=limits or FuseLimits(),
             clock_ms=clock_ms,
+            published=shadow.offer if shadow else unwatched,
         )
+        self._shadow = shadow
         self._draining = False
         self._engine: Engine
         self._pace: Pace
@@ -80,6 +84,8 @@ class PipelineProcessor:
         self._pace = Pace(self._pipeline, engine, self._metrics)
         self.shards.start(engine, self._fuse.batch_done, self._fuse.wake)
         self._fuse.start(engine)
+        if self._shadow is not None:
+            self._shadow.start(engine, self._fuse.quiet)
 
     async def on_assigned(self, committed: Mapping[TopicPartition, int], generation: int) -> None:
         by_shard: dict[int, dict[str, int]] = {}
@@ -237,3 +243,5 @@ class PipelineProcessor:
             await self.shards.guarded(shard, self.shards.commit(shard))
         # A store that failed just now: the next owner recovers the shard.
         await self.shards.stop_recovering()
+        if self._shadow is not None:
+            await self._shadow.stop()

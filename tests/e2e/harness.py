@@ -35,9 +35,14 @@ from streams.topics import ensure_topics, plan_topics
 _READY_TIMEOUT_S = 90.0
 _REPOSITORY = Path(__file__).resolve().parents[2]
 
-#: ``shipped``: the model that the pipeline names. ``probe``: see ``tests.e2e.probe``.
-Model = Literal["shipped", "probe"]
-_PROGRAMS = {"shipped": "workers.cli", "probe": "tests.e2e.probe"}
+#: ``shipped``: the model that the pipeline names. ``probe``, ``fragile``: see ``tests.e2e.probe``
+#: and ``tests.e2e.fragile``.
+Model = Literal["shipped", "probe", "fragile"]
+_PROGRAMS = {
+    "shipped": "workers.cli",
+    "probe": "tests.e2e.probe",
+    "fragile": "tests.e2e.fragile",
+}
 
 
 @dataclass

@@ -20,6 +20,7 @@ from schemas.settings import WorkerSettings
 from streams.align.types import Window
 from streams.compute import BadSample, Fusion
 from workers.codecs import cut as cutting
+from workers.registry.choice import Opened
 
 #: The task whose label lists what the model was given, and the one that events are made from.
 TASK = "samples"
@@ -54,14 +55,7 @@ class Probe:
 
     model = ModelRef("probe", "1", "00")
     features = "00"
-
-    @classmethod
-    def load(cls, pipeline: Pipeline, worker: WorkerSettings) -> Probe:
-        """As ``workers.inference.loading.load_compute``."""
-        return cls()
-
-    def warm(self) -> None:
-        """Nothing to run."""
+    lanes = 1
 
     def close(self) -> None:
         """Nothing is open."""
@@ -84,6 +78,11 @@ class Probe:
         return [_answer(window) for window in windows]
 
 
+async def open_probe(pipeline: Pipeline, worker: WorkerSettings, *_: object) -> Opened:
+    """As ``workers.registry.candidate.open_first``."""
+    return Opened(Probe())  # type: ignore[arg-type]
+
+
 def _answer(window: Window) -> Fusion:
     names = " ".join(f"{one.sensor}={one.feature.decode()}" for one in window.samples)
     loud = 1.0 if any(one.feature == LOUD for one in window.samples) else 0.0
@@ -92,9 +91,10 @@ def _answer(window: Window) -> Fusion:
 
 if __name__ == "__main__":
     # ``workers.worker`` imports the model when it starts; here it finds the probe in its place.
-    stand_in = ModuleType("workers.inference.loading")
-    stand_in.load_compute = Probe.load  # type: ignore[attr-defined]
-    sys.modules["workers.inference.loading"] = stand_in
+    stand_in = ModuleType("workers.registry.candidate")
+    stand_in.open_first = open_probe  # type: ignore[attr-defined]
+    stand_in.open_candidate = open_probe  # type: ignore[attr-defined]
+    sys.modules["workers.registry.candidate"] = stand_in
 
     from workers.cli.main import run
 

@@ -10,6 +10,7 @@ from streams.align.memory import MemoryBackend, MemoryStore
 from streams.align.spec import from_pipeline
 from streams.metrics import Metrics
 from streams.processor.pipeline import PipelineProcessor
+from streams.processor.shadow import Shadow
 from streams.records import TopicPartition
 from tests.processor.fakes import FakeCompute, FakeEngine
 
@@ -39,6 +40,8 @@ class World:
     compute: FakeCompute = field(default_factory=FakeCompute)
     now_ms: int = 1_000
     workers: int = 0
+    metrics: Metrics = field(default_factory=lambda: Metrics("p"))
+    shadow: Shadow | None = None
 
     def __post_init__(self) -> None:
         self.engine = FakeEngine(self.pipeline, lambda: self.now_ms)
@@ -60,7 +63,8 @@ class World:
             self.compute,
             self.engine.result_log,
             owner=f"worker-{self.workers}",
-            metrics=Metrics("p"),
+            metrics=self.metrics,
+            shadow=self.shadow,
             clock_ms=lambda: self.now_ms,
         )
         await processor.start(self.engine)

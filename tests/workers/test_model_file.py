@@ -15,7 +15,8 @@ from tests.workers.models import TASKS, manifest, network, pipeline, write_model
 from workers.backends.serving import check_serves
 from workers.device import resolve_device
 from workers.errors import DeviceError, ModelError
-from workers.model_file import MODEL_FILE, WEIGHTS_FILE, load_model, save_model
+from workers.model_file import WEIGHTS_FILE, load_model, save_model
+from workers.registry.layout import MODEL_FILE
 
 
 @pytest.fixture

@@ -19,7 +19,8 @@ from tests.workers.models import cpu_compute
 from tests.workers.payloads import POINTS_TYPE, encoded, picture, s16le, sample, sweep, tone
 from workers.backends.serving import check_serves
 from workers.inference.compute import ModelCompute
-from workers.model_file import CARD_FILE, SHIPPED, LoadedModel, load_model
+from workers.model_file import CARD_FILE, LoadedModel, load_model
+from workers.registry.layout import SHIPPED
 from workers.train.evaluate import encode_recording, evaluate
 from workers.train.recording import record
 from workers.train.run import START_US

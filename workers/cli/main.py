@@ -20,6 +20,7 @@ from workers.cli import (
     events,
     explain,
     feed,
+    models,
     pipelines,
     results,
     simulate,
@@ -92,6 +93,7 @@ _add(events.events, events.EXAMPLE, "events")
 _add(explain.explain, explain.EXAMPLE, "explain")
 _add(dlq.dlq, dlq.EXAMPLE, "dlq")
 _add(bench.bench, bench.EXAMPLE, "bench")
+_add(models.models, models.EXAMPLE, "models")
 _add(train.train, train.EXAMPLE, "train")
 _add(doctor.doctor, doctor.EXAMPLE, "doctor")
 _add(config.config, config.EXAMPLE, "config")

@@ -41,7 +41,7 @@ def train(
 
     Without options it makes the shipped models again.
     """
-    from workers.model_file import SHIPPED
+    from workers.registry.layout import SHIPPED
     from workers.train.run import DEFAULTS, train_pipeline
 
     names = list(pipeline or sorted(DEFAULTS))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -33,7 +33,7 @@ LENGTH_CLASSES = powers_of_two(_MIN_TOKENS, MAX_TOKENS)
 
 @dataclass(frozen=True, slots=True)
 class Tokens:
-    """One window's tokens: features float32 (n, FEATURE_SIZE), modality and sensor-slot indices
+    """One window's tokens: features float32 (n, size), modality and sensor-slot indices
     int64 (n,), and times float32 (n,): the sample's middle, 0 at the window's start, 1 at its end.
     """
 
@@ -96,8 +96,13 @@ def thin(samples: Sequence[WindowSample], limit: int = MAX_TOKENS) -> Sequence[W
     return [samples[index * len(samples) // limit] for index in range(limit)]
 
 
-def window_tokens(window: Window, modality_of: Mapping[str, Modality]) -> Tokens:
-    """Tokens of an aligned window; ``modality_of`` maps its inputs.
+def window_tokens(
+    window: Window,
+    modality_of: Mapping[str, Modality],
+    read: Callable[[list[bytes]], NDArray[np.float32]] = from_wire,
+) -> Tokens:
+    """Tokens of an aligned window; ``modality_of`` maps its inputs, ``read`` makes float32
+    (n, size) of n features.
 
     Raises ``ValueError`` for a feature of another length, ``KeyError`` for an unknown input.
     """
@@ -106,7 +111,7 @@ def window_tokens(window: Window, modality_of: Mapping[str, Modality]) -> Tokens
     indices = [MODALITIES.index(modality_of[sample.input]) for sample in samples]
     times = [relative_time(sample.start_us, sample.end_us, span) for sample in samples]
     return Tokens(
-        from_wire([sample.feature for sample in samples]),
+        read([sample.feature for sample in samples]),
         np.asarray(indices, np.int64),
         np.asarray([sensor_slot(sample.sensor) for sample in samples], np.int64),
         np.asarray(times, np.float32),
@@ -138,8 +143,10 @@ def noise_tokens(count: int, rng: np.random.Generator) -> Tokens:
 
 
 def collate(windows: Sequence[Tokens], length: int, rows: int) -> TokenBatch:
-    """At most ``rows`` windows of at most ``length`` tokens, padded to (rows, length)."""
-    features = np.zeros((rows, length, FEATURE_SIZE), np.float32)
+    """At least one and at most ``rows`` windows of at most ``length`` tokens, padded to
+    (rows, length).
+    """
+    features = np.zeros((rows, length, windows[0].features.shape[1]), np.float32)
     modalities = np.zeros((rows, length), np.int64)
     sensors = np.zeros((rows, length), np.int64)
     times = np.zeros((rows, length), np.float32)

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from workers.model_file import SHIPPED
+from workers.registry.layout import SHIPPED
 from workers.train.run import DEFAULTS, train_pipeline
 
 

@@ -10,7 +10,7 @@ local DONE = P .. 'done:' .. input.name
 local applied = tonumber(call('HGET', META, 'a:' .. input.name) or '0')
 local any_done = call('EXISTS', DONE) == 1
 local any_late = call('EXISTS', LATE) == 1
-local SAMPLE, PART, INVALID, DROPPED = 0, 1, 2, 3
+local SAMPLE, PART, DROPPED = 0, 1, 3
 local HEADER = '<i8i8i8i8i8i4BxxxI4'
 local HEADER_BYTES, KIND_AT = 52, 44
 local S_NAME, S_EARLIEST, S_LATEST, S_BEHIND, S_VALID, S_RUNS = 1, 2, 3, 4, 5, 6

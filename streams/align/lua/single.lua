@@ -108,7 +108,7 @@ local function place(s, at, r, fits, limit, trigger, was_late)
     local tile = tile_at(s, floor(r.start / TILE), until_us)
     if not tile then return false end
     if trigger and not add_trigger(s, r.start, limit) then return false end
-    if kind ~= INVALID and not has_room(s, tile, at, r) then
+    if kind <= PART and not has_room(s, tile, at, r) then
       if was_late then return false end
       kind = DROPPED
     end
@@ -150,13 +150,13 @@ local function take(s, at, r, done)
     s.over = 0
     settle_early(s)
   end
-  local trigger = r.kind ~= INVALID and spec.trigger and spec.trigger[1] == me
+  local trigger = r.kind <= PART and spec.trigger and spec.trigger[1] == me
                   and spec.trigger[2] == sensor[NAME]
   local reason = late_reason(s, r.start, limit, trigger)
   local last = last_window(r.start)
   local fits = last > s.closed and last + SPAN > limit
   local usable = fits
-  if input.matcher == 'hold' and r.kind ~= INVALID then
+  if input.matcher == 'hold' and r.kind <= PART then
     local newest = newest_held(s, at)
     local serves = not newest or r.start > newest[H_START]
                    or r.start == newest[H_START] and r.offset > newest[H_OFFSET]
@@ -165,7 +165,7 @@ local function take(s, at, r, done)
   end
   local was_late = false
   if reason and not done then
-    if r.kind == INVALID then return end
+    if r.kind > PART then return end
     was_late = true
     if not is_late[r.offset] then
       local by = reason == 0 and limit - r.start or s.closed + spec.size + spec.before - r.start

@@ -1,0 +1,1 @@
+"""Models by name and version: where they lie, which one is active, and how another takes over."""
