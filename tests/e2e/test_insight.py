@@ -148,7 +148,7 @@ async def test_the_command_saves_a_png_of_each_frame_and_a_json_that_agrees(
     assert insight["label"] == answer.label
     assert insight["probability"] == answer.probabilities[answer.label]
     assert insight["model"]["digest"] == result.model.digest
-    assert insight["method"]["name"] == "HiResCAM"
+    assert insight["method"]["name"] == "integrated gradients"
     frames = [one for one in insight["pictures"] if one["modality"] == "video"]
     assert len(frames) == result.sensors["camera.customer"].used
     for one in frames:

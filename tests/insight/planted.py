@@ -13,6 +13,7 @@ from torch import nn
 from schemas.sample import Modality
 from streams.align.types import Window, WindowSample
 from workers.codecs.image import FRAME_SHAPE
+from workers.device import set_threads
 from workers.encoders.base import Array
 from workers.encoders.feature import to_wire
 from workers.fusion.network import Network
@@ -62,6 +63,7 @@ def scene(rng: np.random.Generator, patch: bool | None = None, tone: bool | None
 @cache
 def network() -> Network:
     """Trained from scratch, the same each time: some seconds."""
+    set_threads(1)
     rng = np.random.default_rng(3)
     with torch.random.fork_rng():
         torch.manual_seed(3)

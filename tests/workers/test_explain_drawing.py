@@ -171,13 +171,14 @@ def whole() -> Explanation:
 
 
 def test_the_head_says_which_window_and_how_it_closed(whole: Explanation) -> None:
-    assert page(whole)[:9] == [
+    assert page(whole)[:10] == [
         "pipeline   rig, partition 1",
         "session    s-1",
         "window     2026-03-01T12:00:02.000Z to 12:00:04.000Z (2 s)",
         f"result     {whole.result_id}",
         "answers    mood: calm 84%",
         "shares     audio 100%",
+        "model      none 1 (0)",
         "watermark  2026-03-01T12:00:04.120Z, 120 ms past the window's end",
         "idle       mic.right",
         "present    75% of the expected sensors, 184 ms between the widest two; missing: mic.right",

@@ -12,6 +12,7 @@ from workers.cli.output import is_terminal
 
 if TYPE_CHECKING:
     from schemas.pipeline import Pipeline
+    from schemas.result import ModelRef
     from schemas.settings import Settings
     from workers.backends.base import Model
     from workers.explain.model import Explanation
@@ -37,11 +38,12 @@ def ask(
 ) -> Inquiry:
     """Load the pipeline's model, ask it, and save what it says. Blocks for seconds.
 
-    Raises ``ModelError``, ``DeviceError``, ``InsightError``, ``BrokerUnreachable``, ``OSError``.
+    Raises ``InsightError``, ``BrokerUnreachable``, ``OSError``, and what opening and asking the
+    model raises.
     """
     from workers.insight.on_request import inquire_on_request, save
 
-    model = _open(pipeline, settings)
+    model = _open(pipeline, explanation.model, settings)
     try:
         inquiry = asyncio.run(
             inquire_on_request(
@@ -75,8 +77,15 @@ def show(inquiry: Inquiry, folder: Path) -> None:
     console.print(f"saved {len(inquiry.pictures)} PNG and {inquiry.stem}.json in {folder}")
 
 
-def _open(pipeline: Pipeline, settings: Settings) -> Model:
-    from workers.backends.reference import ReferenceModel
+def _open(pipeline: Pipeline, made_by: ModelRef, settings: Settings) -> Model:
+    """The version that made the result where the registry has it, else the one that serves now."""
+    from workers.inference.loading import open_served
+    from workers.registry.choice import is_local
+    from workers.registry.store import Registry
 
-    worker = settings.worker
-    return ReferenceModel.load(pipeline, device=worker.device, threads=worker.threads or None)
+    spec = pipeline.model
+    if is_local(spec) and spec.name == made_by.name:
+        known = Registry(settings.worker.models).versions(spec.name)
+        if made_by.version in known:
+            spec = spec.model_copy(update={"version": made_by.version})
+    return open_served(pipeline.model_copy(update={"model": spec}), settings.worker)

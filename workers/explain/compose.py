@@ -64,6 +64,7 @@ def compose(pipeline: Pipeline, gathered: Gathered) -> Explanation:
         closing=newest.closing,
         quality=result.quality,
         answers=result.tasks,
+        model=result.model,
         sensors=sensors,
         samples=tuple(
             sorted(

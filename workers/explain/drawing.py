@@ -47,6 +47,7 @@ def _head(explanation: Explanation) -> Table:
         ("result", explanation.result_id),
         ("answers", _answers(explanation)),
         ("shares", _shares(explanation)),
+        ("model", _model(explanation)),
         ("watermark", _watermark(explanation)),
         ("idle", _idle(explanation)),
         (
@@ -64,6 +65,11 @@ def _answers(explanation: Explanation) -> str:
         f"{task}: {answer.label} {answer.probabilities.get(answer.label, 0.0):.0%}"
         for task, answer in explanation.answers.items()
     )
+
+
+def _model(explanation: Explanation) -> str:
+    model = explanation.model
+    return f"{plain(model.name)} {plain(model.version)} ({model.digest[:12]})"
 
 
 def _shares(explanation: Explanation) -> str:

@@ -10,7 +10,7 @@ from typing import Literal
 import msgspec
 
 from schemas.contributions import Contributions
-from schemas.result import Cause, Quality, SensorUse, TaskResult
+from schemas.result import Cause, ModelRef, Quality, SensorUse, TaskResult
 
 #: ``used``: the model had it. ``unused``: the window's, but the matcher chose another. ``other``: a
 #: neighbouring window's. ``late`` and ``invalid``: diverted, as too late or as unreadable.
@@ -108,6 +108,7 @@ class Explanation(msgspec.Struct, frozen=True):
     closing: Closing
     quality: Quality
     answers: dict[str, TaskResult]
+    model: ModelRef
     sensors: tuple[SensorFacts, ...]
     samples: tuple[SampleMark, ...]
     limits: tuple[str, ...] = ()

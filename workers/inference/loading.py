@@ -5,7 +5,8 @@ from __future__ import annotations
 from schemas.model import ModelSpec
 from schemas.pipeline import Pipeline
 from schemas.settings import WorkerSettings
-from workers.backends.execution import note_nothing
+from workers.backends.base import Model
+from workers.backends.execution import NotePadding, note_nothing
 from workers.backends.opening import Surroundings, open_model
 from workers.inference.compute import ModelCompute
 from workers.inference.observing import Observer
@@ -24,17 +25,7 @@ def load_compute(
 
     Raises ``ModelError`` and ``DeviceError``; ``RemoteError`` where a server does not answer.
     """
-    registry = Registry(worker.models)
-    if is_local(pipeline.model):
-        pipeline = served_by(pipeline, choose(pipeline.model, registry))
-    where = Surroundings(
-        {name: spec.modality for name, spec in pipeline.inputs.items()},
-        device=worker.device,
-        threads=worker.threads or None,
-        find=lambda name, version: choose(ModelSpec(name=name, version=version), registry).folder,
-        note_padding=observer.padding if observer else note_nothing,
-    )
-    model = open_model(pipeline.model, where)
+    model = open_served(pipeline, worker, observer.padding if observer else note_nothing)
     answering = with_contributions(model, pipeline)
     return ModelCompute(
         pipeline,
@@ -44,3 +35,20 @@ def load_compute(
         decode_threads=worker.decode_threads or None,
         observer=observer,
     )
+
+
+def open_served(
+    pipeline: Pipeline, worker: WorkerSettings, note_padding: NotePadding = note_nothing
+) -> Model:
+    """The pipeline's model alone, not warm yet. Raises as ``load_compute`` does."""
+    registry = Registry(worker.models)
+    if is_local(pipeline.model):
+        pipeline = served_by(pipeline, choose(pipeline.model, registry))
+    where = Surroundings(
+        {name: spec.modality for name, spec in pipeline.inputs.items()},
+        device=worker.device,
+        threads=worker.threads or None,
+        find=lambda name, version: choose(ModelSpec(name=name, version=version), registry).folder,
+        note_padding=note_padding,
+    )
+    return open_model(pipeline.model, where)

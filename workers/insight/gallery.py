@@ -10,6 +10,7 @@ import numpy as np
 
 from schemas.contributions import Contributions
 from schemas.result import Result
+from schemas.sample import Modality
 from schemas.units import us_to_iso
 from streams.align.types import WindowSample
 from workers.insight.heat import Grid, Heat
@@ -18,8 +19,9 @@ from workers.insight.pictures import as_drawn, picture_of
 from workers.insight.rebuilding import Rebuilt
 from workers.insight.report import HeatPicture
 
-#: Pictures of one window at most; of more samples those with the most heat are drawn.
-MAX_PICTURES = 64
+#: A modality with at least this share of a window's heat is drawn on a scale of its own; what has
+#: less is drawn as faint as it is beside the rest.
+_OWN_SCALE = 0.05
 #: Significant digits of a grid's numbers.
 _DIGITS = 4
 
@@ -63,17 +65,35 @@ class HungPicture:
 
 
 def hang(heat: Heat, rebuilt: Rebuilt, titled: Titled) -> Sequence[HungPicture]:
-    """The pictures of a window in order of sensor and time, at most ``MAX_PICTURES``."""
-    warmest = sorted(heat.grids, key=lambda one: -float(heat.grids[one].sum()))[:MAX_PICTURES]
+    """The pictures of a window in order of sensor and time."""
     total = sum(float(grid.sum()) for grid in heat.grids.values())
+    scales = _scales(heat, rebuilt, total)
     return [
-        _hang(one, heat, rebuilt, titled, total)
-        for one in sorted(warmest, key=lambda one: (one.sensor, one.start_us, one.offset))
+        _hang(one, heat, rebuilt, titled, total, scales[rebuilt.samples[one].modality])
+        for one in sorted(heat.grids, key=lambda one: (one.sensor, one.start_us, one.offset))
     ]
 
 
+def _scales(heat: Heat, rebuilt: Rebuilt, total: float) -> dict[Modality, float]:
+    """The heat of each modality that gets the brightest colour."""
+    grids: dict[Modality, list[Grid]] = {}
+    for one, grid in heat.grids.items():
+        grids.setdefault(rebuilt.samples[one].modality, []).append(grid)
+    return {
+        modality: max(float(grid.max()) for grid in own)
+        if sum(float(grid.sum()) for grid in own) >= _OWN_SCALE * total
+        else heat.hottest
+        for modality, own in grids.items()
+    }
+
+
 def _hang(
-    one: WindowSample, heat: Heat, rebuilt: Rebuilt, titled: Titled, total: float
+    one: WindowSample,
+    heat: Heat,
+    rebuilt: Rebuilt,
+    titled: Titled,
+    total: float,
+    hottest: float,
 ) -> HungPicture:
     sample = rebuilt.samples[one]
     picture = picture_of(sample, rebuilt.decoded[one])
@@ -101,9 +121,7 @@ def _hang(
         share=round(share, _DIGITS),
         grid=_numbers(grid),
     )
-    return HungPicture(
-        report, glow(picture, grid, heat.hottest), draw(picture, grid, heat.hottest, legend)
-    )
+    return HungPicture(report, glow(picture, grid, hottest), draw(picture, grid, hottest, legend))
 
 
 def file_name(text: str) -> str:

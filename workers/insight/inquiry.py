@@ -8,21 +8,27 @@ from dataclasses import dataclass
 from schemas.pipeline import Pipeline
 from schemas.result import DECIMALS, Result, task_result
 from schemas.sample import Modality
+from streams.align.types import WindowSample
 from streams.compute import Fusion
 from workers.backends.base import Model
 from workers.backends.reference import ReferenceModel
 from workers.errors import InsightError
 from workers.explain.published import Published
 from workers.explain.words import counted
-from workers.insight.class_activation import class_activation
+from workers.fusion.tokens import thin
 from workers.insight.gallery import HungPicture, Titled, hang
 from workers.insight.heat import Heat
+from workers.insight.integrated_gradients import integrated_gradients
 from workers.insight.leave_one_out import contributions
 from workers.insight.occlusion import occlusion
 from workers.insight.rebuilding import Rebuilt, rebuild
 from workers.insight.report import Agreement, Insight, MethodUsed
 from workers.insight.rereading import Reread
 
+#: Samples of one window that heat is looked for in: some seconds of work and 12 MB of pictures.
+MAX_PICTURES = 64
+#: What has a picture.
+_SEEN = frozenset({Modality.VIDEO, Modality.IMAGE, Modality.POINTS, Modality.AUDIO})
 #: Probabilities are published with four decimals. Two that were rounded, or computed on another
 #: device, may differ by as much.
 _SAME = 2e-4
@@ -66,15 +72,16 @@ def inquire(
     (added,) = contributions(
         model.fuse, [rebuilt.window], [answer], modality_of, "sensors", max_batch=max_batch
     )
-    heat = _heat(model, rebuilt, modality_of, task, label, max_batch)
+    seen = [one for one in rebuilt.window.samples if modality_of[one.input] in _SEEN]
+    heat = _heat(model, rebuilt, thin(seen, MAX_PICTURES), modality_of, task, label, max_batch)
     probabilities = task_result(answer.tasks[task]).probabilities
     titled = Titled(result, task, label, probabilities[label], added)
     pictures = hang(heat, rebuilt, titled)
     limits = [*reread.limits, *rebuilt.limits]
     if not heat.grids:
         limits.append("No sample of the window has a picture that heat could be drawn on.")
-    elif len(pictures) < len(heat.grids):
-        limits.append(f"Only {counted(len(pictures), 'picture')} of {len(heat.grids)} were drawn.")
+    elif len(seen) > MAX_PICTURES:
+        limits.append(f"Only {counted(MAX_PICTURES, 'sample')} of {len(seen)} were looked at.")
     insight = Insight(
         pipeline=result.pipeline,
         session=result.session,
@@ -117,6 +124,7 @@ def _asked(result: Result, task: str | None, label: str | None) -> tuple[str, st
 def _heat(
     model: Model,
     rebuilt: Rebuilt,
+    wanted: Sequence[WindowSample],
     modality_of: Mapping[str, Modality],
     task: str,
     label: str,
@@ -124,10 +132,12 @@ def _heat(
 ) -> Heat:
     """By gradients where the model is a network of ours, else by covering parts of frames."""
     if isinstance(model, ReferenceModel):
-        return class_activation(
-            model.network, rebuilt.window, rebuilt.decoded, modality_of, task, label
+        decoded = {one: rebuilt.decoded[one] for one in wanted}
+        return integrated_gradients(
+            model.network, rebuilt.window, decoded, modality_of, task, label
         )
-    return occlusion(model, rebuilt.window, rebuilt.samples, task, label, max_batch=max_batch)
+    samples = {one: rebuilt.samples[one] for one in wanted}
+    return occlusion(model, rebuilt.window, samples, task, label, max_batch=max_batch)
 
 
 def agreement(result: Result, answer: Fusion, model: Model, *, incomplete: bool) -> Agreement:

@@ -46,7 +46,7 @@ def occlusion(
     """Heat of each frame and still in ``samples``, the same for all of a sensor.
 
     ``samples``: of the window, with their payloads. Raises what the model raises, and
-    ``ModelError`` where it refuses a covered frame.
+    ``ModelError`` where it refuses a covered frame or another model answered in between.
     """
     grids: dict[WindowSample, Grid] = {}
     seen = {
@@ -84,11 +84,14 @@ def _of_sensor(
 
     # The frames are compressed once more; so is the picture that nothing is covered of.
     windows = [covered(None), *(covered(place) for place in places)]
-    found = [
-        answer.tasks[task][label]
+    answers = [
+        answer
         for first in range(0, len(windows), max_batch)
         for answer in model.fuse(windows[first : first + max_batch])
     ]
+    if any(answer.model != answers[0].model for answer in answers):
+        raise ModelError(model.ref.name, "a fall-back answered in between; try again")
+    found = [answer.tasks[task][label] for answer in answers]
     falls = [max(0.0, found[0] - one) for one in found[1:]]
     return _spread(shape, places, falls)
 

@@ -14,15 +14,15 @@ from streams.align.types import WindowSample
 from tests.insight.planted import MODALITY_OF, Scene, network, scene, window_of
 from workers.codecs.image import FRAME_SHAPE
 from workers.fusion.network import Network
-from workers.insight.class_activation import class_activation
 from workers.insight.heat import Grid, Heat
+from workers.insight.integrated_gradients import integrated_gradients
 
-SCENES = 12
+SCENES = 8
 
 
 def heat_of(model: Network, one: Scene, task: str, label: str = "present") -> Heat:
     window, decoded = window_of(model, one)
-    return class_activation(model, window, decoded, MODALITY_OF, task, label)
+    return integrated_gradients(model, window, decoded, MODALITY_OF, task, label)
 
 
 def grid(heat: Heat, sensor: str = "cam") -> Grid:
@@ -50,8 +50,8 @@ def share_inside(one: Scene) -> float:
 def test_most_of_the_heat_is_where_the_patch_is() -> None:
     # With its margin a patch is at most 6.5 percent of the frame.
     shares = [share_inside(one) for one in scenes(patch=True, tone=True)]
-    assert np.mean(shares) > 0.6, shares
-    assert min(shares) > 0.3, shares
+    assert np.mean(shares) > 0.7, shares
+    assert min(shares) > 0.6, shares
 
 
 def test_the_hottest_place_is_in_the_patch() -> None:
@@ -65,7 +65,7 @@ def test_a_label_that_the_frame_has_no_part_in_has_next_to_no_heat_on_it() -> No
     for one in scenes(patch=True, tone=True):
         seen = grid(heat_of(network(), one, "patch")).sum()
         heard = grid(heat_of(network(), one, "tone")).sum()
-        assert heard < 0.1 * seen
+        assert heard < 0.05 * seen
 
 
 def test_where_the_answer_is_a_constant_there_is_no_heat_at_all() -> None:
@@ -85,15 +85,6 @@ def test_a_chunk_has_heat_over_its_time_for_what_is_heard() -> None:
         assert heard.sum() > 10 * grid(heat_of(network(), one, "patch"), "mic").sum()
 
 
-def test_heat_follows_the_frame_that_has_the_patch() -> None:
-    rng = np.random.default_rng(4)
-    with_patch, without = scene(rng, True, False), scene(rng, False, False)
-    window, decoded = window_of(network(), with_patch, without)
-    heat = class_activation(network(), window, decoded, MODALITY_OF, "patch", "present")
-    by_offset = {one.offset: grid.sum() for one, grid in heat.grids.items() if one.sensor == "cam"}
-    assert by_offset[0] > 3 * by_offset[1]
-
-
 def test_the_network_is_left_as_it_was() -> None:
     model = network()
     before = {name: value.clone() for name, value in model.state_dict().items()}
@@ -109,7 +100,7 @@ def test_only_samples_that_were_decoded_have_a_grid() -> None:
         for one, array in decoded.items()
         if MODALITY_OF[one.input] is Modality.VIDEO and one.offset == 0
     }
-    heat = class_activation(network(), window, frames, MODALITY_OF, "patch", "present")
+    heat = integrated_gradients(network(), window, frames, MODALITY_OF, "patch", "present")
     assert list(heat.grids) == list(frames)
     assert all(isinstance(one, WindowSample) for one in heat.grids)
 
