@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -12,133 +10,15 @@ import cv2
 import msgspec
 import numpy as np
 import pytest
-import yaml
 
-from schemas.pipeline import Pipeline
-from schemas.pipeline_file import load_pipeline
 from schemas.result import ModelRef, Result
-from schemas.sample import Modality
-from schemas.settings import KafkaSettings, WorkerSettings
-from schemas.units import US_PER_MS
-from streams.align.spec import from_pipeline
-from streams.align.types import SensorTally, Window, WindowSample
-from streams.processor.fusing import fuse_windows
-from streams.processor.outputs import result_record
-from streams.records import OutRecord
-from streams.stack import Stack
-from streams.topics import ensure_topics, plan_topics
-from streams.watch.dead_letters import send_again
-from tests.cli.conftest import Sensorium
-from tests.workers.explained import START_US
-from tests.workers.explained_topics import SESSION, sample
-from tests.workers.models import write_model
-from tests.workers.payloads import encoded, picture, s16le, tone
-from tests.workers.payloads import sample as decoded_sample
+from tests.cli.conftest import Publish, Sensorium
+from tests.insight.on_topics import CHUNKS_MS, FRAMES_MS, HEIGHT, SESSION, WIDTH
 from workers.cli.failures import FAILED, WRONG_USAGE
-from workers.explain.reader import partition_of
-from workers.inference.loading import load_compute
 
 pytestmark = pytest.mark.integration
 
 WINDOW = "2026-03-01T12:00:02Z"
-WIDTH, HEIGHT = 80, 60
-FRAMES_MS = (200, 900, 1_600)
-CHUNKS_MS = (100, 300)
-Change = Callable[[Result], Result]
-
-
-def records(pipeline: Pipeline) -> list[tuple[str, str, OutRecord]]:
-    """(input, sensor, record) of the window's frames, chunks and one text."""
-    made = [("camera", "cam", at, 0, encoded(picture(WIDTH, HEIGHT, seed=at))) for at in FRAMES_MS]
-    made += [("audio", "mic", at, 200, s16le(tone(300.0 + at))) for at in CHUNKS_MS]
-    made.append(("words", "asr", 500, 0, b"cancel the plan"))
-    return [
-        (input, sensor, sample(pipeline, input, sensor, at, length, value=value))
-        for input, sensor, at, length, value in made
-    ]
-
-
-async def answered(pipeline: Pipeline, sent: list[tuple[str, str, OutRecord]]) -> Result:
-    """The result that a worker would publish of these records."""
-    compute = load_compute(pipeline, WorkerSettings(device="cpu", threads=1))
-    offsets = dict.fromkeys(pipeline.inputs, 0)
-    samples: list[WindowSample] = []
-    tallies: dict[str, list[int]] = {}
-    for input, sensor, record in sent:
-        spec = pipeline.inputs[input]
-        (feature,) = await compute.encode(
-            [
-                decoded_sample(
-                    Modality(spec.modality), spec.default_content_type, record.value or b""
-                )
-            ]
-        )
-        assert isinstance(feature, bytes)
-        start_us = (record.timestamp_ms or 0) * US_PER_MS - 30 * US_PER_MS
-        end_us = start_us + (200 * US_PER_MS if input == "audio" else 0)
-        samples.append(WindowSample(sensor, input, offsets[input], start_us, end_us, feature))
-        tallies.setdefault(sensor, []).append(offsets[input])
-        offsets[input] += 1
-    inputs = {one.sensor: one.input for one in samples}
-    window = Window(
-        partition_of(SESSION, pipeline.partitions),
-        SESSION,
-        START_US,
-        START_US + 2_000_000,
-        tuple(sorted(samples, key=lambda one: (one.start_us, one.sensor, one.input, one.offset))),
-        {
-            name: SensorTally(inputs[name], len(found), seen=True, offsets=tuple(found))
-            for name, found in tallies.items()
-        },
-        0,
-    )
-    fused = await fuse_windows(
-        [window], pipeline=pipeline, spec=from_pipeline(pipeline), compute=compute, now_ms=0
-    )
-    compute.close()
-    ((_, result),) = fused.results
-    return result
-
-
-Publish = Callable[..., str]
-
-
-@pytest.fixture
-def publish(on_stack: Stack, tmp_path: Path, unique_name: Callable[[str], str]) -> Publish:
-    """Puts a window with its result on topics of its own; gives the pipeline file."""
-
-    def make(change: Change = lambda one: one, without: str | None = None) -> str:
-        kinds = (Modality.VIDEO, Modality.AUDIO, Modality.TEXT)
-        write_model(tmp_path / "model", kinds)
-        tree: dict[str, Any] = {
-            "pipeline": unique_name("heat"),
-            "partitions": 1,
-            "inputs": {
-                "camera": {"modality": "video", "sensors": ["cam"]},
-                "audio": {"modality": "audio", "sensors": ["mic"]},
-                "words": {"modality": "text", "sensors": ["asr"]},
-            },
-            "window": {"size": "2s"},
-            "model": {"name": str(tmp_path / "model")},
-        }
-        path = tmp_path / "heat.yaml"
-        path.write_text(yaml.safe_dump(tree))
-        pipeline = load_pipeline(str(path))
-        kafka = KafkaSettings(bootstrap=on_stack.kafka_bootstrap)
-        asyncio.run(_publish(pipeline, kafka, change, without))
-        return str(path)
-
-    return make
-
-
-async def _publish(
-    pipeline: Pipeline, kafka: KafkaSettings, change: Change, without: str | None
-) -> None:
-    ensure_topics(kafka, plan_topics(pipeline))
-    sent = records(pipeline)
-    result = change(await answered(pipeline, sent))
-    kept = [record for input, _, record in sent if input != without]
-    await send_again([*kept, result_record(pipeline, 0, result)], kafka)
 
 
 def asked(sensorium: Sensorium, path: str, folder: Path, *more: str) -> dict[str, Any]:
