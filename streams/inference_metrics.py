@@ -18,6 +18,9 @@ class InferenceMetrics:
 
     def __init__(self, registry: CollectorRegistry, pipeline: str) -> None:
         self._pipeline = pipeline
+        #: (stage, modality) -> time, size and queue of its batches: looking labels up costs more
+        #: than what is done with them.
+        self._batches: dict[tuple[str, str], tuple[Histogram, Histogram, Histogram]] = {}
         labels = ("pipeline", "stage", "modality")
         self._seconds = Histogram(
             "sensorium_inference_seconds",
@@ -74,10 +77,17 @@ class InferenceMetrics:
         queued: Sequence[tuple[float, int]],
     ) -> None:
         """A batch is done. ``queued``: of each call in it the wait, seconds, and the items."""
-        labels = (self._pipeline, stage, modality)
-        self._seconds.labels(*labels).observe(seconds)
-        self._size.labels(*labels).observe(items)
-        queue = self._queue.labels(*labels)
+        found = self._batches.get((stage, modality))
+        if found is None:
+            labels = (self._pipeline, stage, modality)
+            found = self._batches[stage, modality] = (
+                self._seconds.labels(*labels),
+                self._size.labels(*labels),
+                self._queue.labels(*labels),
+            )
+        time_s, size, queue = found
+        time_s.observe(seconds)
+        size.observe(items)
         for waited_s, _ in queued:
             queue.observe(waited_s)
 

@@ -101,6 +101,8 @@ class Site:
     folder: Path
     pipeline_arg: str
     workers: list[WorkerProcess] = field(default_factory=list)
+    #: Variables that the workers have besides.
+    variables: dict[str, str] = field(default_factory=dict)
 
     @property
     def environ(self) -> dict[str, str]:
@@ -110,6 +112,7 @@ class Site:
             "SENSORIUM_REDIS__URL": self.stack.redis_url,
             "SENSORIUM_KAFKA__SESSION_TIMEOUT_MS": "2000",
             "SENSORIUM_WORKER__THREADS": "1",
+            **self.variables,
         }
 
     def start_worker(self, model: Model = "shipped") -> WorkerProcess:

@@ -13,8 +13,9 @@ from streams.align.types import Window, WindowSample
 from streams.compute import BadSample
 from tests.processor.fakes import FakeCompute
 from tests.workers.payloads import sample
+from workers.backends.frames import Gap, pack, unpack
 from workers.registry import framed
-from workers.registry.framed import FramedCompute, frame, unframe
+from workers.registry.framed import FramedCompute
 from workers.registry.shadow import OpenShadow
 
 OTHER = ModelRef("fake", "shadow", "22")
@@ -57,17 +58,11 @@ class Late(FakeCompute):
         return await super().encode(samples)
 
 
-@pytest.mark.parametrize("primary", [b"", b"one", bytes(300)])
-@pytest.mark.parametrize("shadow", [b"", b"two"])
-def test_a_framed_feature_comes_apart_as_it_was(primary: bytes, shadow: bytes) -> None:
-    assert unframe(frame(primary, shadow)) == (primary, shadow)
-
-
 async def test_a_feature_carries_what_both_made() -> None:
     compute = FramedCompute(FakeCompute(mark=b"p:"), FakeCompute(OTHER, b"s:"))
     (feature,) = await compute.encode(samples(b"x"))
     assert isinstance(feature, bytes)
-    assert unframe(feature) == (b"p:x", b"s:x")
+    assert unpack(feature) == [b"p:x", b"s:x"]
 
 
 async def test_the_digest_changes_with_either_model() -> None:
@@ -87,7 +82,7 @@ async def test_a_sample_that_only_the_shadow_refuses_lacks_its_feature() -> None
             return [BadSample("no", "No", "no") for _ in samples]
 
     (feature,) = await FramedCompute(FakeCompute(), Picky(OTHER)).encode(samples(b"x"))
-    assert feature == frame(b"x", b"")
+    assert feature == pack([b"x", Gap.FAILED])
 
 
 async def test_a_shadow_that_fails_to_encode_costs_only_its_own_features(
@@ -99,7 +94,7 @@ async def test_a_shadow_that_fails_to_encode_costs_only_its_own_features(
 
     compute = FramedCompute(FakeCompute(), Broken(OTHER))
     for _ in range(3):
-        assert await compute.encode(samples(b"x")) == [frame(b"x", b"")]
+        assert await compute.encode(samples(b"x")) == [pack([b"x", Gap.FAILED])]
     assert len(caplog.records) == 1
 
 
@@ -108,7 +103,7 @@ async def test_a_late_shadow_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) 
     late = Late()
     compute = FramedCompute(FakeCompute(), late)
     async with asyncio.timeout(5):
-        assert await compute.encode(samples(b"x")) == [frame(b"x", b"")]
+        assert await compute.encode(samples(b"x")) == [pack([b"x", Gap.FAILED])]
     late.go_on.set()
 
 
@@ -126,7 +121,7 @@ async def test_what_a_late_shadow_has_to_encode_is_bounded(
 
 async def test_the_primary_fuses_its_own_features() -> None:
     primary = Fusing()
-    await FramedCompute(primary, FakeCompute(OTHER)).fuse([window(frame(b"p", b"s"))])
+    await FramedCompute(primary, FakeCompute(OTHER)).fuse([window(pack([b"p", b"s"]))])
     assert primary.given == [[b"p"]]
 
 
@@ -135,7 +130,7 @@ async def test_the_shadow_fuses_its_own_features() -> None:
     compute = FramedCompute(FakeCompute(mark=b"p"), model)
     shadow = OpenShadow(model)  # type: ignore[arg-type]
     assert shadow.takes(compute.features)
-    (answer,) = await shadow.fuse([window(frame(b"p", b"s"))], compute.features)
+    (answer,) = await shadow.fuse([window(pack([b"p", b"s"]))], compute.features)
     assert answer is not None
     assert model.given == [[b"s"]]
 
@@ -143,7 +138,10 @@ async def test_the_shadow_fuses_its_own_features() -> None:
 async def test_a_window_that_lacks_a_feature_of_the_shadow_has_no_answer_of_it() -> None:
     model = Fusing()
     compute = FramedCompute(FakeCompute(mark=b"p"), model)
-    whole, partial = window(frame(b"p", b"s")), window(frame(b"p", b"s"), frame(b"p", b""))
+    whole, partial = (
+        window(pack([b"p", b"s"])),
+        window(pack([b"p", b"s"]), pack([b"p", Gap.FAILED])),
+    )
     answers = await OpenShadow(model).fuse([partial, whole, partial], compute.features)  # type: ignore[arg-type]
     assert [answer is None for answer in answers] == [True, False, True]
     assert model.given == [[b"s"]]

@@ -22,6 +22,7 @@ from workers.backends.graphs.exported import ExportedGraphs
 from workers.backends.graphs.model import GraphModel, GraphRunner
 from workers.backends.graphs.onnx import OnnxGraphs
 from workers.backends.graphs.reading import read_graphs
+from workers.backends.huggingface.model import ClassifiersModel
 from workers.backends.kserve.graphs import KserveGraphs
 from workers.backends.own import open_own
 from workers.backends.reference import ReferenceModel
@@ -29,6 +30,9 @@ from workers.device import resolve_device, set_threads
 from workers.errors import ModelError, RemoteError
 from workers.model_file import ARCHITECTURE, load_model, resolve_folder
 from workers.registry.layout import MODEL_FILE
+
+#: ``architecture`` of classifiers of Hugging Face's transformers.
+CLASSIFIERS = "transformers-1"
 
 log = logging.getLogger(__name__)
 
@@ -42,14 +46,14 @@ class _Kind(msgspec.Struct):
 @dataclass(frozen=True, slots=True)
 class Surroundings:
     """Where a model is opened. ``modality_of``: input -> modality, of the pipeline that is served.
-    ``threads``: see ``set_threads``. ``find``: the folder of a model's name. ``note_padding``: told
-    of what a network of this package is run over.
+    ``threads``: see ``set_threads``. ``find``: the folder of a model's name and, where one is
+    given, version. ``note_padding``: told of what a network of this package is run over.
     """
 
     modality_of: Mapping[str, Modality]
     device: str = "auto"
     threads: int | None = None
-    find: Callable[[str], Path] = resolve_folder
+    find: Callable[[str, str | None], Path] = lambda name, version: resolve_folder(name)
     note_padding: NotePadding = note_nothing
 
 
@@ -66,7 +70,7 @@ def open_model(spec: ModelSpec, where: Surroundings) -> Model:
     if spec.fallback is None:
         return model
     try:
-        local = _local(where.find(spec.fallback), spec, where)
+        local = _local(where.find(spec.fallback, None), spec, where)
         return FallbackModel(model, local)
     except BaseException:
         model.close()
@@ -82,11 +86,11 @@ def _named(spec: ModelSpec, where: Surroundings) -> Model:
         chat = ChatModel(spec.name, spec.remote)
         _check_remote(chat, chat.check, spec)
         return chat
-    return _local(where.find(spec.name), spec, where)
+    return _local(where.find(spec.name, spec.version), spec, where)
 
 
 def _kserve(spec: ModelSpec, remote: KserveRemote, where: Surroundings) -> Model:
-    described = read_graphs(spec.name, where.find(spec.name), files=False)
+    described = read_graphs(spec.name, where.find(spec.name, spec.version), files=False)
     graphs = KserveGraphs(spec.name, described.manifest.graphs, remote)
     model = GraphModel(described.manifest, described.digest, graphs, where.modality_of)
     _check_remote(model, graphs.check, spec)
@@ -116,10 +120,13 @@ def _local(folder: Path, spec: ModelSpec, where: Surroundings) -> Model:
         )
     if architecture in (EXPORTED, ONNX):
         return _graphs(folder, architecture, spec, where, device)
+    if architecture == CLASSIFIERS:
+        return ClassifiersModel(name, folder, spec, where.modality_of, device)
+    known = [ARCHITECTURE, EXPORTED, ONNX, CLASSIFIERS]
     raise ModelError(
         name,
-        f"expected an architecture of {[ARCHITECTURE, EXPORTED, ONNX]}, got {architecture!r}; "
-        "use the release it was made for",
+        f"expected an architecture of {known}, got {architecture!r}; use the release it was made "
+        "for",
     )
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from workers.cli import model_agreement, model_export, model_show
 from workers.cli.options import (
     ConfigOption,
     JsonOption,
@@ -22,9 +23,7 @@ from workers.cli.output import print_json, print_table, print_text
 if TYPE_CHECKING:
     from schemas.pipeline import Pipeline
     from schemas.settings import Settings
-    from workers.registry.board import Notice
     from workers.registry.history import Activation
-    from workers.registry.overview import Overview
     from workers.registry.store import Registry
 
 models = typer.Typer()
@@ -72,96 +71,6 @@ def list_models(config: ConfigOption = None, json: JsonOption = False) -> None:
             for one in found
         ],
     )
-
-
-@models.command(epilog=example("sensorium models show call"))
-def show(
-    name: NameArgument,
-    pipeline: PipelinesOption = None,
-    config: ConfigOption = None,
-    json: JsonOption = False,
-) -> None:
-    """Show one model. Its versions, what was active when, which workers serve what and what they
-    refused.
-    """
-    from workers.errors import ModelError
-    from workers.registry.overview import Overview, pinned_by, versions_of
-
-    settings, named = read_settings(config), read_pipelines(pipeline).values()
-    registry = _registry(settings)
-    versions = versions_of(registry, name)
-    if not versions:
-        raise ModelError(name, f"expected one of {registry.names()}, got none of that name")
-    overview = Overview(
-        name,
-        registry.active(name),
-        versions,
-        registry.history(name),
-        pinned_by(name, named),
-        _notices(settings, [each for each in named if each.model.name == name]),
-    )
-    if json:
-        print_json(overview)
-    else:
-        _print_overview(overview)
-
-
-def _notices(settings: Settings, pipelines: list[Pipeline]) -> list[Notice] | None:
-    """What the workers of these pipelines said; ``None`` where Redis cannot be asked."""
-    from redis.exceptions import RedisError
-
-    from streams.redis_client import connect_redis
-    from workers.registry.board import Board
-
-    async def ask() -> list[Notice]:
-        redis = connect_redis(settings.redis)
-        try:
-            boards = [Board(redis, each.pipeline) for each in pipelines]
-            return [notice for board in boards for notice in await board.read()]
-        finally:
-            await redis.aclose()
-
-    try:
-        return asyncio.run(ask())
-    except (RedisError, OSError):
-        return None
-
-
-def _print_overview(overview: Overview) -> None:
-    print_text(f"{overview.name}: {overview.active or 'no version'} is active")
-    for pinner, version in overview.pinned_by.items():
-        print_text(f"pipeline {pinner} pins version {version}: no activation changes it")
-    print_table(
-        ["version", "", "from", "sha256", "folder"],
-        [
-            [one.version, "active" if one.active else "", one.source, one.sha256[:12], one.folder]
-            for one in overview.versions
-        ],
-    )
-    if overview.history:
-        print_table(
-            ["at", "version", "by"],
-            [[one.at, one.version, one.action] for one in overview.history],
-            title="what was active when",
-        )
-    if overview.workers is None:
-        print_text("workers: Redis does not answer, so that none can be asked")
-    elif overview.workers:
-        print_table(
-            ["worker", "serves", "refuses", "because"],
-            [
-                [
-                    one.worker,
-                    one.version,
-                    (one.refused.version or "the registry") if one.refused else "",
-                    one.refused.reason if one.refused else "",
-                ]
-                for one in overview.workers
-            ],
-            title="workers",
-        )
-    else:
-        print_text("workers: none runs")
 
 
 @models.command(epilog=example("sensorium models add trained/call --version 1.1.0"))
@@ -255,3 +164,8 @@ def check(
         if found.same_features
         else "its features are others than the active version's: what is open is encoded again"
     )
+
+
+models.command(epilog=model_export.EXAMPLE)(model_export.export)
+models.command(epilog=model_show.EXAMPLE)(model_show.show)
+models.command(epilog=model_agreement.EXAMPLE)(model_agreement.agreement)

@@ -26,11 +26,11 @@ from workers.inference.isolation import isolate
 from workers.inference.lanes import Lanes
 from workers.inference.observing import Observer, Unobserved
 
-#: Samples decoded in one go on a pool thread: long enough to pay for the hand-over (about 50 µs).
-_BLOCK = 32
-#: Samples decoded or waiting for the encoder at once, if the model's batches are not larger; a
-#: decoded sweep is 64 KB, so they hold at most 16 MB.
-_AT_ONCE = 256
+#: Samples decoded in one go on a pool thread: every hand-over between threads costs about 100 µs.
+_BLOCK = 64
+#: Samples decoded or waiting for the encoder at once, if the model's batches are not larger: one
+#: batch is computed while another is decoded. A decoded sweep is 64 KB, so they hold at most 8 MB.
+_AT_ONCE = 128
 
 Encoded = bytes | BadSample | Dropped
 

@@ -48,7 +48,7 @@ def open_served(
         {name: spec.modality for name, spec in pipeline.inputs.items()},
         device=worker.device,
         threads=worker.threads or None,
-        find=lambda name: choose(ModelSpec(name=name), registry).folder,
+        find=lambda name, version: choose(ModelSpec(name=name, version=version), registry).folder,
         note_padding=note_padding,
     )
     return open_model(pipeline.model, where)

@@ -1,7 +1,7 @@
 """Features of two models side by side, for a shadow whose encoders are not the primary's.
 
-One feature is the length of the primary's part (4 bytes, little-endian), that part, and the
-shadow's, which is empty where the shadow did not make one in time.
+Where several models answer one window (``workers.backends.several``) each of them matters; here
+only the primary does, so that the shadow's part of a feature may be missing.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Sequence
-from struct import Struct
+from typing import cast
 
 import msgspec
 
@@ -17,31 +17,16 @@ from schemas.result import ModelRef
 from schemas.sample import Sample
 from streams.align.types import Window
 from streams.compute import BadSample, Compute, Dropped, Fusion
+from workers.backends.frames import Gap, pack, unpack
 
 log = logging.getLogger(__name__)
 
-_LENGTH = Struct("<I")
-#: How much longer than the primary's own encoding a chunk may take for the shadow's, seconds.
-#: Intake is some 100 ms ahead of the watermark at the least, so that no result is later for it.
+#: How much longer than the primary's own encoding a chunk may take for the shadow's, seconds: no
+#: result is later by more for it.
 _PATIENCE_S = 0.05
 #: Chunks that the shadow may be encoding, late ones included; a chunk more is left to the primary
 #: alone. A chunk has at most ``worker.chunk_bytes``.
 _MAX_UNDER_WAY = 4
-
-
-def frame(primary: bytes, shadow: bytes) -> bytes:
-    """Both features in one.
-
-    >>> unframe(frame(b"one", b""))
-    (b'one', b'')
-    """
-    return _LENGTH.pack(len(primary)) + primary + shadow
-
-
-def unframe(feature: bytes) -> tuple[bytes, bytes]:
-    """The primary's feature and the shadow's."""
-    end = _LENGTH.size + _LENGTH.unpack_from(feature)[0]
-    return feature[_LENGTH.size : end], feature[end:]
 
 
 def framed_features(primary: str, shadow: str) -> str:
@@ -59,13 +44,17 @@ def _with_features(window: Window, features: Sequence[bytes]) -> Window:
 
 def primary_part(window: Window) -> Window:
     """The window as the primary would have it without a shadow."""
-    return _with_features(window, [unframe(sample.feature)[0] for sample in window.samples])
+    features = [unpack(sample.feature)[0] for sample in window.samples]
+    assert not any(isinstance(feature, Gap) for feature in features)
+    return _with_features(window, cast("list[bytes]", features))
 
 
 def shadow_part(window: Window) -> Window | None:
     """The window for the shadow; ``None`` where one of its features is missing."""
-    features = [unframe(sample.feature)[1] for sample in window.samples]
-    return _with_features(window, features) if all(features) else None
+    features = [unpack(sample.feature)[1] for sample in window.samples]
+    if any(isinstance(feature, Gap) for feature in features):
+        return None
+    return _with_features(window, cast("list[bytes]", features))
 
 
 class FramedCompute:
@@ -78,7 +67,7 @@ class FramedCompute:
     def __init__(self, primary: Compute, shadow: Compute) -> None:
         self._primary = primary
         self._shadow = shadow
-        self._under_way: set[asyncio.Task[list[bytes]]] = set()
+        self._under_way: set[asyncio.Task[list[bytes | Gap]]] = set()
         self._failed = False
 
     @property
@@ -107,7 +96,7 @@ class FramedCompute:
         features = await self._primary.encode(samples)
         extra = await self._extra(shadow, len(samples))
         return [
-            frame(feature, more) if isinstance(feature, bytes) else feature
+            pack([feature, more]) if isinstance(feature, bytes) else feature
             for feature, more in zip(features, extra, strict=True)
         ]
 
@@ -115,7 +104,7 @@ class FramedCompute:
         """The primary's answers. Raises what it raises."""
         return await self._primary.fuse([primary_part(window) for window in windows])
 
-    def _begin(self, samples: Sequence[Sample]) -> asyncio.Task[list[bytes]] | None:
+    def _begin(self, samples: Sequence[Sample]) -> asyncio.Task[list[bytes | Gap]] | None:
         if len(self._under_way) >= _MAX_UNDER_WAY:
             return None
         task = asyncio.create_task(self._shadow_features(samples))
@@ -123,7 +112,7 @@ class FramedCompute:
         task.add_done_callback(self._under_way.discard)
         return task
 
-    async def _shadow_features(self, samples: Sequence[Sample]) -> list[bytes]:
+    async def _shadow_features(self, samples: Sequence[Sample]) -> list[bytes | Gap]:
         """Raises nothing: what fails has no feature."""
         try:
             features = await self._shadow.encode(samples)
@@ -131,13 +120,15 @@ class FramedCompute:
             if not self._failed:
                 log.warning("the shadow fails to encode: %s: %s", type(error).__name__, error)
             self._failed = True
-            return [b""] * len(samples)
+            return [Gap.FAILED] * len(samples)
         self._failed = False
-        return [one if isinstance(one, bytes) else b"" for one in features]
+        return [one if isinstance(one, bytes) else Gap.FAILED for one in features]
 
-    async def _extra(self, task: asyncio.Task[list[bytes]] | None, count: int) -> list[bytes]:
+    async def _extra(
+        self, task: asyncio.Task[list[bytes | Gap]] | None, count: int
+    ) -> list[bytes | Gap]:
         if task is not None:
             await asyncio.wait({task}, timeout=_PATIENCE_S)
             if task.done():
                 return task.result()
-        return [b""] * count
+        return [Gap.FAILED] * count

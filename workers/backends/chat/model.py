@@ -62,8 +62,11 @@ class ChatModel:
 
     @property
     def modalities(self) -> Collection[Modality]:
-        """All: an input that cannot be sent is not listed, which the pipeline file checks."""
-        return tuple(Modality)
+        """All but points, which cannot be put into a message; with them where ``inputs`` tells
+        which are sent: the pipeline file is refused where points are among those.
+        """
+        points = self._rules.inputs is not None
+        return [each for each in Modality if points or each is not Modality.POINTS]
 
     @property
     def tasks(self) -> Mapping[str, Sequence[str]]:
