@@ -28,34 +28,47 @@ from workers.model_file import save_model
 from workers.registry.layout import MODEL_FILE
 
 #: What takes longest is making graphs: these have each of the forms that differ in kind.
-EXPORTED = (Modality.VIDEO, Modality.AUDIO, Modality.TEXT, Modality.OBJECTS)
+EXPORTED = (Modality.VIDEO, Modality.AUDIO, Modality.TEXT)
+
+
+class Folders:
+    """Kind -> folder of a model of that kind, made when it is first asked for: a reference model,
+    its exports, classifiers, and of each an ``other-`` one that encodes otherwise.
+    """
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+
+    def __getitem__(self, kind: str) -> Path:
+        folder = self._root / kind
+        if not folder.exists():
+            self._make(kind, folder)
+        return folder
+
+    def _make(self, kind: str, folder: Path) -> None:
+        plain = kind.removeprefix("other-")
+        seed = 0 if plain == kind else 1
+        if plain == "reference":
+            save_model(folder, network(EXPORTED, seed=seed), manifest(EXPORTED))
+        elif plain == "transformers":
+            write_classifiers(folder, seed=seed)
+        elif seed:
+            _keep_as_float32(self[plain], folder)
+        else:
+            export_model(str(self["reference"]), folder, format=plain)
 
 
 @pytest.fixture(scope="session")
-def folders(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    """Kind -> folder: a reference model and its exports, and ``other`` with other weights."""
-    root = tmp_path_factory.mktemp("models")
-    save_model(root / "reference", network(EXPORTED), manifest(EXPORTED))
-    save_model(root / "other-reference", network(EXPORTED, seed=1), manifest(EXPORTED))
-    text = (Modality.TEXT,)
-    save_model(root / "text", network(text, seed=1), manifest(text))
-    for format in ("torch", "onnx"):
-        export_model(str(root / "reference"), root / format, format=format)
-        export_model(str(root / "text"), root / f"text-{format}", format=format)
-        _exchange(root / format, root / f"text-{format}", root / f"other-{format}", "encode-text")
-    write_classifiers(root / "transformers")
-    write_classifiers(root / "other-transformers", seed=1)
-    return {path.name: path for path in root.iterdir()}
+def folders(tmp_path_factory: pytest.TempPathFactory) -> Folders:
+    return Folders(tmp_path_factory.mktemp("models"))
 
 
-def _exchange(folder: Path, donor: Path, made: Path, graph: str) -> None:
-    """A copy of a folder of graphs, one of them another folder's."""
+def _keep_as_float32(folder: Path, made: Path) -> None:
+    """A copy of a folder of graphs whose features are kept in another form."""
     shutil.copytree(folder, made)
-    theirs = msgspec.json.decode((donor / MODEL_FILE).read_bytes(), type=GraphsManifest)
     ours = msgspec.json.decode((folder / MODEL_FILE).read_bytes(), type=GraphsManifest)
-    file = theirs.graphs[graph].file
-    shutil.copy(donor / file, made / file)
-    changed = msgspec.structs.replace(ours, graphs={**ours.graphs, graph: theirs.graphs[graph]})
+    feature = msgspec.structs.replace(ours.feature, dtype="float32")
+    changed = msgspec.structs.replace(ours, feature=feature)
     (made / MODEL_FILE).write_bytes(msgspec.json.encode(changed))
 
 
@@ -96,11 +109,8 @@ Served = tuple[Faulty, str]
 
 
 @pytest.fixture
-def serve(folders: dict[str, Path]) -> Iterator[Callable[..., Any]]:
+def serve(folders: Folders) -> Iterator[Callable[[str], Served]]:
     """Start a server of a kind, around the ONNX folder where it is of KServe: (server, URL)."""
-    read = read_graphs("onnx", folders["onnx"])
-    forms = read.manifest.graphs
-    graphs = OnnxGraphs("onnx", forms, read.files, resolve_device("cpu"), 1)
     with ExitStack() as stack:
 
         def start(kind: str) -> Served:
@@ -108,6 +118,8 @@ def serve(folders: dict[str, Path]) -> Iterator[Callable[..., Any]]:
                 chat_server = Chat(judge)
                 port = stack.enter_context(http_server(chat_server.routes()))
                 return chat_server, f"http://127.0.0.1:{port}/v1"
+            read = read_graphs("onnx", folders["onnx"])
+            graphs = OnnxGraphs("onnx", read.manifest.graphs, read.files, resolve_device("cpu"), 1)
             if kind.startswith("grpc"):
                 grpc_server = KserveGrpc(read.manifest, graphs, raw=kind == "grpc")
                 return grpc_server, f"grpc://127.0.0.1:{stack.enter_context(grpc_server.serving())}"
@@ -131,15 +143,18 @@ def judge(contents: list[dict[str, Any]]) -> dict[str, dict[str, float]]:
 
 
 @pytest.fixture
-def case(
-    request: pytest.FixtureRequest, folders: dict[str, Path], serve: Callable[..., Any]
-) -> Case:
+def case(request: pytest.FixtureRequest, folders: Folders, serve: Callable[[str], Served]) -> Case:
     """One of the kinds that ``test_conformance`` names."""
     kind = request.param
     if kind == "chat":
         _, url = serve("chat")
         return Case(
             opening("vlm", remote=chat(url)), opening("vlm", remote=chat(url, max_frame_px=64))
+        )
+    if kind == "python":
+        return Case(
+            opening("loudness", python="tests.backends.own:Loudness"),
+            opening("counting", python="tests.backends.test_several:Counting"),
         )
     if kind in ("http", "http-json", "grpc", "grpc-values"):
         _, url = serve(kind)

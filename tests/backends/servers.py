@@ -66,13 +66,13 @@ def spoiled(outputs: Tensors, fault: Fault) -> dict[str, NDArray[Any]]:
 @contextmanager
 def http_server(routes: list[web.RouteDef], port: int = 0) -> Iterator[int]:
     """An aiohttp server on a thread of its own; gives its port, a free one unless it is named."""
-    loop, up = asyncio.new_event_loop(), threading.Event()
     port = port or free_port()
-    stop: asyncio.Event
+    up = threading.Event()
+    ends: list[Callable[[], object]] = []
 
     async def serve() -> None:
-        nonlocal stop
-        stop = asyncio.Event()
+        stop, loop = asyncio.Event(), asyncio.get_running_loop()
+        ends.append(lambda: loop.call_soon_threadsafe(stop.set))
         app = web.Application(client_max_size=100_000_000)
         app.add_routes(routes)
         runner = web.AppRunner(app, shutdown_timeout=0.1)
@@ -82,15 +82,15 @@ def http_server(routes: list[web.RouteDef], port: int = 0) -> Iterator[int]:
         await stop.wait()
         await runner.cleanup()
 
-    thread = threading.Thread(target=lambda: loop.run_until_complete(serve()), daemon=True)
+    # Cancels what still runs when the server ends, such as a handler that never answers.
+    thread = threading.Thread(target=lambda: asyncio.run(serve()), daemon=True)
     thread.start()
     assert up.wait(10)
     try:
         yield port
     finally:
-        loop.call_soon_threadsafe(lambda: stop.set())
+        ends[0]()
         thread.join(10)
-        loop.close()
 
 
 async def _faulty_answer(fault: Fault) -> web.Response | None:

@@ -26,6 +26,7 @@ KINDS = [
     "grpc-values",
     "chat",
     "fallback",
+    "python",
 ]
 pytestmark = pytest.mark.parametrize("case", KINDS, indirect=True)
 

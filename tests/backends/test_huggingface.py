@@ -17,6 +17,7 @@ from schemas.model import ModelSpec
 from schemas.sample import Modality
 from streams.compute import BadSample
 from tests.backends.cases import WHERE, features, one, window
+from tests.backends.conftest import Folders
 from tests.workers.payloads import sample
 from workers.backends.base import Model
 from workers.backends.huggingface.description import digests
@@ -30,7 +31,7 @@ def opened(folder: Path, **spec: Any) -> Model:
 
 
 @pytest.fixture
-def folder(folders: dict[str, Path], tmp_path: Path) -> Path:
+def folder(folders: Folders, tmp_path: Path) -> Path:
     """A copy, to be spoiled."""
     shutil.copytree(folders["transformers"], tmp_path / "model")
     return tmp_path / "model"
@@ -52,7 +53,7 @@ def text(words: str) -> Any:
     return sample(Modality.TEXT, "text/plain", words.encode(), input="text")
 
 
-def test_a_text_gives_the_logits_that_transformers_gives(folders: dict[str, Path]) -> None:
+def test_a_text_gives_the_logits_that_transformers_gives(folders: Folders) -> None:
     folder = folders["transformers"] / "text"
     tokenizer = transformers.AutoTokenizer.from_pretrained(folder)
     network = transformers.AutoModelForSequenceClassification.from_pretrained(folder).eval()
@@ -72,13 +73,13 @@ def answer(model: Model, *made: tuple[Modality, bytes]) -> Any:
     return found
 
 
-def test_outputs_that_mean_one_label_are_added_up(folders: dict[str, Path]) -> None:
+def test_outputs_that_mean_one_label_are_added_up(folders: Folders) -> None:
     third = logits(0.0, 0.0, 0.0)
     found = answer(opened(folders["transformers"]), (Modality.TEXT, third))
     assert found.tasks["mood"] == pytest.approx({"low": 2 / 3, "high": 1 / 3})
 
 
-def test_opinions_are_pooled_by_sample_and_then_by_modality(folders: dict[str, Path]) -> None:
+def test_opinions_are_pooled_by_sample_and_then_by_modality(folders: Folders) -> None:
     model = opened(folders["transformers"])
     sounds = [(Modality.AUDIO, logits(2.0, 0.0)), (Modality.AUDIO, logits(0.0, 0.0))]
     found = answer(model, *sounds, (Modality.TEXT, logits(0.0, 0.0, 0.0)))
@@ -88,22 +89,22 @@ def test_opinions_are_pooled_by_sample_and_then_by_modality(folders: dict[str, P
     assert found.modalities == {"audio": 0.5, "text": 0.5}
 
 
-def test_a_task_without_a_sample_has_equally_probable_labels(folders: dict[str, Path]) -> None:
+def test_a_task_without_a_sample_has_equally_probable_labels(folders: Folders) -> None:
     found = answer(opened(folders["transformers"]), (Modality.TEXT, logits(9.0, 0.0, 0.0)))
     assert found.tasks["place"] == pytest.approx({"here": 1 / 3, "there": 1 / 3, "nowhere": 1 / 3})
 
 
-def test_a_long_text_is_cut_to_what_the_network_takes(folders: dict[str, Path]) -> None:
+def test_a_long_text_is_cut_to_what_the_network_takes(folders: Folders) -> None:
     (feature,) = features(opened(folders["transformers"]), [text("plan " * 5_000)])
     assert np.isfinite(np.frombuffer(feature, "<f4")).all()
 
 
-def test_features_of_another_model_are_refused(folders: dict[str, Path]) -> None:
+def test_features_of_another_model_are_refused(folders: Folders) -> None:
     with pytest.raises(ModelError, match="features of 8 bytes, of another model"):
         answer(opened(folders["transformers"]), (Modality.TEXT, logits(0.0, 0.0)))
 
 
-def test_a_truncated_frame_is_a_bad_sample(folders: dict[str, Path]) -> None:
+def test_a_truncated_frame_is_a_bad_sample(folders: Folders) -> None:
     whole = one(Modality.VIDEO)
     cut = sample(Modality.VIDEO, "image/jpeg", whole.payload[:-100], input="video")
     found = opened(folders["transformers"]).decode(cut)
@@ -112,7 +113,7 @@ def test_a_truncated_frame_is_a_bad_sample(folders: dict[str, Path]) -> None:
 
 
 @pytest.mark.parametrize("precision", ["bfloat16", "float16"])
-def test_precision_changes_the_digest_of_features(folders: dict[str, Path], precision: str) -> None:
+def test_precision_changes_the_digest_of_features(folders: Folders, precision: str) -> None:
     first, second = (
         opened(folders["transformers"]),
         opened(folders["transformers"], precision=precision),

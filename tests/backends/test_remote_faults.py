@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,7 +13,7 @@ from schemas.result import ModelRef
 from streams.align.types import Window
 from streams.compute import Fusion
 from tests.backends.cases import WHERE, features, samples, window
-from tests.backends.conftest import chat, kserve
+from tests.backends.conftest import Folders, chat, kserve
 from tests.backends.servers import Fault, Faulty
 from workers.backends.base import Model
 from workers.backends.opening import open_model
@@ -29,7 +28,7 @@ NEVER = {"breaker_failures": 1_000}
 class Site:
     """A server, and models that are opened on it."""
 
-    def __init__(self, kind: str, serve: Serve, folders: dict[str, Path]) -> None:
+    def __init__(self, kind: str, serve: Serve, folders: Folders) -> None:
         self.kind, self.folders = kind, folders
         self.server, self.url = serve(kind)
         self.opened: list[Model] = []
@@ -58,7 +57,7 @@ def broken(server: Faulty, fault: Fault) -> Iterator[None]:
 
 
 @pytest.fixture
-def site(request: pytest.FixtureRequest, serve: Serve, folders: dict[str, Path]) -> Iterator[Site]:
+def site(request: pytest.FixtureRequest, serve: Serve, folders: Folders) -> Iterator[Site]:
     made = Site(request.param, serve, folders)
     yield made
     for model in made.opened:
@@ -218,7 +217,7 @@ def test_a_worker_starts_with_the_fall_back_while_the_server_is_not_there(site: 
     assert answered_by(answer, model) != model.ref
 
 
-def test_a_fall_back_of_other_tasks_is_refused(serve: Serve, folders: dict[str, Path]) -> None:
+def test_a_fall_back_of_other_tasks_is_refused(serve: Serve, folders: Folders) -> None:
     _, url = serve("chat")
     remote = chat(url, tasks={"mood": ["low", "high"]})
     spec = {"name": "vlm", "remote": remote, "fallback": str(folders["reference"])}
@@ -230,7 +229,7 @@ def test_a_fall_back_of_other_tasks_is_refused(serve: Serve, folders: dict[str, 
 
 
 def test_a_graph_that_is_not_as_described_is_refused_at_start(
-    serve: Serve, folders: dict[str, Path]
+    serve: Serve, folders: Folders
 ) -> None:
     server, url = serve("http")
     server.lies = {"features": [-1, -1, 32]}  # type: ignore[attr-defined]
