@@ -95,4 +95,11 @@ class OfflineError(WorkerError):
 
 
 class InsightError(WorkerError):
-    """An answer cannot be explained: the result or the model has no such task or label."""
+    """An answer cannot be explained: the result or the model has no such task or label.
+
+    ``retriable`` where the result is not on its topic, or not yet.
+    """
+
+    def __init__(self, message: str, *, retriable: bool = False) -> None:
+        super().__init__(message)
+        self.retriable = retriable

@@ -15,7 +15,13 @@ from tests.insight.planted import MODALITY_OF, Scene, network, scene, window_of
 from workers.codecs.image import FRAME_SHAPE
 from workers.fusion.network import Network
 from workers.insight.heat import Grid, Heat
-from workers.insight.integrated_gradients import integrated_gradients
+from workers.insight.integrated_gradients import (
+    _gains,
+    _plain,
+    _Score,
+    _ways,
+    integrated_gradients,
+)
 
 SCENES = 8
 
@@ -83,6 +89,27 @@ def test_a_chunk_has_heat_over_its_time_for_what_is_heard() -> None:
         heard = grid(heat_of(network(), one, "tone"), "mic")
         assert heard.shape == (1, len(one.chunk))
         assert heard.sum() > 10 * grid(heat_of(network(), one, "patch"), "mic").sum()
+
+
+@pytest.mark.parametrize("task", ["patch", "tone"])
+def test_credits_add_up_to_what_the_score_gains_from_blank_samples(task: str) -> None:
+    model = network()
+    for one in scenes(patch=True, tone=True)[:3]:
+        window, decoded = window_of(model, one)
+        score = _Score.of(model, window, MODALITY_OF, task, "present")
+        ways = _ways(model, window, decoded, MODALITY_OF, _plain)
+        credits = sum(float(gain.sum()) for gain in _gains(score, ways, steps=1_024))
+        positions = [at for way in ways for at in way.positions]
+        with torch.no_grad():
+            own, blank = (
+                float(score(positions, torch.cat(features, dim=1)))
+                for features in (
+                    [way.features(way.own.unsqueeze(0)) for way in ways],
+                    [way.features(way.blank.unsqueeze(0)) for way in ways],
+                )
+            )
+        assert own - blank > 3.0
+        assert credits == pytest.approx(own - blank, rel=0.05)
 
 
 def test_the_network_is_left_as_it_was() -> None:

@@ -18,6 +18,7 @@ from workers.cli import (
     dlq,
     doctor,
     events,
+    evidence,
     explain,
     feed,
     models,
@@ -91,6 +92,7 @@ _add(align.align, align.EXAMPLE, "align")
 _add(results.results, results.EXAMPLE, "results")
 _add(events.events, events.EXAMPLE, "events")
 _add(explain.explain, explain.EXAMPLE, "explain")
+_add(evidence.evidence, evidence.EXAMPLE, "evidence")
 _add(dlq.dlq, dlq.EXAMPLE, "dlq")
 _add(bench.bench, bench.EXAMPLE, "bench")
 _add(models.models, models.EXAMPLE, "models")

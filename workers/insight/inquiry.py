@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+import msgspec
+
 from schemas.pipeline import Pipeline
 from schemas.result import DECIMALS, Result, task_result
 from schemas.sample import Modality
@@ -72,7 +74,8 @@ def inquire(
     (added,) = contributions(
         model.fuse, [rebuilt.window], [answer], modality_of, "sensors", max_batch=max_batch
     )
-    seen = [one for one in rebuilt.window.samples if modality_of[one.input] in _SEEN]
+    # A crowded window is fused without some of its samples: those have no part in the answer.
+    seen = [one for one in thin(rebuilt.window.samples) if modality_of[one.input] in _SEEN]
     heat = _heat(model, rebuilt, thin(seen, MAX_PICTURES), modality_of, task, label, max_batch)
     probabilities = task_result(answer.tasks[task]).probabilities
     titled = Titled(result, task, label, probabilities[label], added)
@@ -133,9 +136,8 @@ def _heat(
     """By gradients where the model is a network of ours, else by covering parts of frames."""
     if isinstance(model, ReferenceModel):
         decoded = {one: rebuilt.decoded[one] for one in wanted}
-        return integrated_gradients(
-            model.network, rebuilt.window, decoded, modality_of, task, label
-        )
+        fused = msgspec.structs.replace(rebuilt.window, samples=tuple(thin(rebuilt.window.samples)))
+        return integrated_gradients(model.network, fused, decoded, modality_of, task, label)
     samples = {one: rebuilt.samples[one] for one in wanted}
     return occlusion(model, rebuilt.window, samples, task, label, max_batch=max_batch)
 
@@ -150,8 +152,7 @@ def agreement(result: Result, answer: Fusion, model: Model, *, incomplete: bool)
         ),
         default=0.0,
     )
-    if difference <= _SAME:
-        return Agreement(True, round(difference, DECIMALS + 2))
+    same, rounded = difference <= _SAME, round(difference, DECIMALS + 2)
     used = answer.model or model.ref
     reasons = []
     if used.digest != result.model.digest:
@@ -160,8 +161,9 @@ def agreement(result: Result, answer: Fusion, model: Model, *, incomplete: bool)
             f"({result.model.digest[:12]}), the model loaded now is {used.name} {used.version} "
             f"({used.digest[:12]})."
         )
-    if incomplete:
+    if incomplete and not same:
         reasons.append("Not all of the window's samples could be read again.")
-    if any(use.clock is not None and use.clock.drift_ppm for use in result.sensors.values()):
+    drifts = [use.clock.drift_ppm for use in result.sensors.values() if use.clock is not None]
+    if any(drifts) and not same:
         reasons.append("A clock's correction was estimated, and changed within the window.")
-    return Agreement(False, round(difference, DECIMALS + 2), tuple(reasons))
+    return Agreement(same, rounded, tuple(reasons))

@@ -34,8 +34,8 @@ METHOD = Method("integrated gradients", "Sundararajan et al., ICML 2017", "log-o
 #: Of the four convolutions of an image's trunk the one whose map is looked at, from 0: it has a
 #: quarter of the height and width. The last has a sixteenth, 4 by 6 cells for a frame.
 _STAGE = 1
-#: Points of the way at which the gradient is taken. With 16 the credits of a sure answer are off by
-#: up to a half of their sum, with 32 by a tenth of it at most on simulated scenes.
+#: Points of the way at which the gradient is taken. On simulated calls and drives the sum of the
+#: credits is off by 1.4 and 1.0 log-odds in the mean with 8 of them, by 0.1 with 32.
 _STEPS = 32
 #: Samples that are run at once, each at some point of its way.
 _ROWS = 64

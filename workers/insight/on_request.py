@@ -10,10 +10,11 @@ import msgspec
 
 from schemas.pipeline import Pipeline
 from schemas.settings import KafkaSettings
+from schemas.units import us_to_iso
 from workers.backends.base import Model
 from workers.errors import InsightError
 from workers.explain.model import NotFound
-from workers.explain.reader import OnProgress, PartitionReader
+from workers.explain.reader import OnProgress, PartitionReader, partition_of
 from workers.explain.search import find_window
 from workers.explain.selector import ByStart
 from workers.insight.inquiry import Inquiry, inquire
@@ -31,22 +32,28 @@ async def inquire_on_request(
     start_us: int,
     kafka: KafkaSettings,
     *,
-    partition: int,
+    partition: int | None = None,
     task: str | None = None,
     label: str | None = None,
     on_progress: OnProgress | None = None,
 ) -> Inquiry:
     """What the newest result of the window that begins at ``start_us`` rests on.
 
+    ``partition``: where the session's records are, for producers with a partitioner of their own.
     Raises ``InsightError`` where there is no such result, and as ``inquire`` does; ``TopicError``
     and ``BrokerUnreachable``.
     """
     async with PartitionReader(kafka, _FETCH_BYTES, on_progress) as reader:
-        found = await find_window(
-            reader, pipeline.results_topic, partition, session, ByStart(start_us)
-        )
+        topic = pipeline.results_topic
+        if partition is None:
+            partition = partition_of(session, reader.expect(topic))
+        found = await find_window(reader, topic, partition, session, ByStart(start_us))
         if isinstance(found, NotFound):
-            raise InsightError(f"{session!r}: its window is no longer on {found.topic}")
+            raise InsightError(
+                f"{session!r}: expected a result of its window at {us_to_iso(start_us)} on "
+                f"{found.topic}, got none",
+                retriable=True,
+            )
         published = found.revisions()[-1]
         samples = await reread(reader, pipeline, partition, published, found.previous)
     return await asyncio.to_thread(

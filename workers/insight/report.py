@@ -12,7 +12,7 @@ class Agreement(msgspec.Struct, frozen=True):
     """Whether the window, encoded and fused again, gives the answer that was published.
 
     ``difference``: the greatest between two probabilities. ``reasons``: what may have made it, one
-    sentence each; none where ``same``.
+    sentence each; where ``same``, at most that the model is another one.
     """
 
     same: bool

@@ -124,7 +124,7 @@ async def _look_back(
         first = max(0, before - stretch)
         await _take(reader, desk, partition, first, before, None)
         looked += before - first
-        before, stretch = first, 2 * stretch
+        before, stretch = first, min(2 * stretch, MAX_LOOKED_BACK - looked)
 
 
 async def _take(

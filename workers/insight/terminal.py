@@ -121,12 +121,12 @@ def _head(insight: Insight) -> str:
 def _agreement(insight: Insight) -> Iterator[Text]:
     if insight.agreement.same:
         yield Text("encoded and fused again, the window gives the answer that was published")
-        return
-    yield Text(
-        f"encoded and fused again, the window gives {insight.probability:.4f} and not "
-        f"{insight.published:.4f}: what follows is about the former",
-        "yellow",
-    )
+    else:
+        yield Text(
+            f"encoded and fused again, the window gives {insight.probability:.4f} and not "
+            f"{insight.published:.4f}: what follows is about the former",
+            "yellow",
+        )
     for reason in insight.agreement.reasons:
         yield Text(f"  {plain(reason)}", "yellow")
 
