@@ -66,7 +66,13 @@ def asyncapi() -> dict[str, Any]:
         "dlq.",
         ("stage", "reason", "error.class", "error.message", "attempts"),
     )
-    outputs = {"results": "result", "events": "event", "late": "lateSample", "dlq": "deadLetter"}
+    outputs = {
+        "results": "result",
+        "events": "event",
+        "late": "lateSample",
+        "dlq": "deadLetter",
+        "shadow": "result",
+    }
     channels = {"samples": _channel("{pipeline}.{input}", inputs)}
     channels |= {name: _channel(f"{{pipeline}}.{name}", [each]) for name, each in outputs.items()}
     operations = {"feedSamples": _operation("receive", "samples", _FEEDS)}

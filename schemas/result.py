@@ -57,6 +57,8 @@ class SensorUse(msgspec.Struct, frozen=True):
 
     ``samples``: records whose event time lies in the window; over the final results of a session
     they add up to what was accepted. ``used``: samples that the matcher gave to the model.
+    ``invalid``: records that could not be decoded or encoded, which are not among ``samples``, and
+    samples that the model failed on, which are; all are dead letters.
     ``coverage``: share of the window that the sensor covered, 0 to 1. ``skew_ms``: event time of
     the used samples' mean against the window's reference time. ``offsets``: [first, last] runs of
     the input partition's offsets behind ``samples``. ``matched``: offset of the sample that
@@ -122,7 +124,8 @@ class Result(msgspec.Struct, frozen=True):
     ``cause``: the watermark (or a flush) that closed the window, ``early``, a first look before
     that, or ``late``, samples that came while lateness is allowed. ``modalities``: the model's own
     shares, of attention where it has any. ``contributions``: only where the pipeline file asks for
-    them.
+    them. ``failure``: why the model has no answer, where it failed on the window and no single
+    sample was to blame; ``tasks`` and ``modalities`` are empty then.
     """
 
     id: str
@@ -139,6 +142,7 @@ class Result(msgspec.Struct, frozen=True):
     timings: Timings
     cause: Cause = "watermark"
     contributions: Contributions | msgspec.UnsetType = msgspec.UNSET
+    failure: str | msgspec.UnsetType = msgspec.UNSET
 
 
 _encoder = msgspec.json.Encoder()

@@ -120,7 +120,13 @@ class WorkerSettings(_Strict):
     models: Path = Path("models")
     #: How often the registry is asked which version is active.
     model_poll_ms: int = Field(default=2_000, ge=50, le=3_600_000)
-    #: Longest wait of a sample or window for others to share its batch.
+    #: Threads that decode; 0 takes the cores that torch leaves, at least one and at most eight.
+    decode_threads: int = Field(default=0, ge=0, le=64)
+    #: Samples of one input that may wait for decoding and encoding. Beyond it an input whose
+    #: ``overload`` drops does so; the reading of one that waits goes on when there is room.
+    max_queued_samples: int = Field(default=4_000, ge=1, le=1_000_000)
+    #: Longest wait of a sample or window for others to share its batch, unless the pipeline's
+    #: ``model.max_delay`` says another.
     max_batch_delay_ms: int = Field(default=2, ge=0, le=1_000)
 
 

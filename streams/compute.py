@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from enum import Enum
 from typing import Protocol
 
 from schemas.contributions import Contributions
@@ -25,6 +26,29 @@ class BadSample:
     message: str
 
 
+class Dropped(Enum):
+    """A sample that was not encoded, since too much of its input was waiting for it."""
+
+    DROPPED = "dropped"
+
+
+DROPPED = Dropped.DROPPED
+
+
+@dataclass(frozen=True, slots=True)
+class Culprit:
+    """The record of a window that its model fails on; it becomes a dead letter.
+
+    ``input``, ``offset``: where it is read again. The rest as in ``BadSample``.
+    """
+
+    input: str
+    offset: int
+    reason: str
+    error_class: str
+    message: str
+
+
 @dataclass(frozen=True, slots=True)
 class Fusion:
     """The model's answer for one window.
@@ -33,15 +57,33 @@ class Fusion:
     modality in the answer (sum 1, absent ones left out; empty where the model does not tell).
     ``model``: the one that really answered, where that is not the one that was asked.
     ``contributions``: of modalities and sensors, where they were asked for and could be found.
+    ``culprit``: the record that the window was fused without, because the model fails on it.
+    ``failure``: why there is no answer, a short stable word; ``tasks`` is empty then.
     """
 
     tasks: Mapping[str, Mapping[str, float]]
     modalities: Mapping[str, float]
     model: ModelRef | None = None
     contributions: Contributions | None = None
+    culprit: Culprit | None = None
+    failure: str | None = None
 
 
-class Compute(Protocol):
+class Cutter(Protocol):
+    """How samples that are intervals are cut."""
+
+    def interval_us(self, sample: Sample) -> tuple[int, int] | BadSample:
+        """The interval that a sample covers by its payload, epoch microseconds: an audio chunk's
+        follows from its frames. Called for inputs whose samples are cut.
+        """
+
+    def cut(self, sample: Sample, bounds_us: Sequence[int]) -> Sequence[Sample] | BadSample:
+        """The parts of a sample between ascending bounds that lie inside its interval, in order of
+        time; together they are the whole, without gap or repeat.
+        """
+
+
+class Compute(Cutter, Protocol):
     """Encoders and fusion of one model. Calls may run at the same time as each other."""
 
     @property
@@ -54,22 +96,15 @@ class Compute(Protocol):
         of no use to ``fuse``.
         """
 
-    async def encode(self, samples: Sequence[Sample]) -> list[bytes | BadSample]:
+    async def encode(self, samples: Sequence[Sample]) -> Sequence[bytes | BadSample | Dropped]:
         """One feature vector or one bad sample for each sample, in order. Never raises for input;
         ``ModelUnanswered`` where the model is elsewhere and does not answer, as ``fuse`` does.
+        Samples of inputs that may be dropped are dropped where too many wait.
 
         A sample's feature does not depend on which others are in the batch.
         """
 
-    def interval_us(self, sample: Sample) -> tuple[int, int] | BadSample:
-        """The interval that a sample covers by its payload, epoch microseconds: an audio chunk's
-        follows from its frames. Called for inputs whose samples are cut.
-        """
-
-    def cut(self, sample: Sample, bounds_us: Sequence[int]) -> Sequence[Sample] | BadSample:
-        """The parts of a sample between ascending bounds that lie inside its interval, in order of
-        time; together they are the whole, without gap or repeat.
-        """
-
     async def fuse(self, windows: Sequence[Window]) -> list[Fusion]:
-        """One answer per window, in order, independent of the batch's other windows."""
+        """One answer per window, in order, independent of the batch's other windows. Never raises
+        for what is in a window.
+        """

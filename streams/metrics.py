@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from streams.batch_histogram import BatchHistogram
+from streams.inference_metrics import InferenceMetrics
 from streams.model_metrics import ModelMetrics
 
 #: Seconds; from a fast fuse (1 ms) to a stalled stage (10 s).
@@ -85,6 +86,12 @@ class Metrics:
             ("pipeline", "stage", "reason"),
             registry=self.registry,
         )
+        self._unanswered = Counter(
+            "sensorium_unanswered_windows",
+            "Results without tasks, because the model failed on their window, by reason.",
+            ("pipeline", "reason"),
+            registry=self.registry,
+        )
         self._late = Counter(
             "sensorium_late", "Samples diverted as late.", ("pipeline",), registry=self.registry
         )
@@ -123,6 +130,7 @@ class Metrics:
         )
 
         self.models = ModelMetrics(self.registry, pipeline)
+        self.inference = InferenceMetrics(self.registry, pipeline)
 
     def samples(self, modality: str, outcome: str, count: int = 1) -> None:
         if count:
@@ -159,6 +167,10 @@ class Metrics:
 
     def dead_letter(self, stage: str, reason: str) -> None:
         self._dead_letters.labels(self._pipeline, stage, reason).inc()
+
+    def unanswered(self, reason: str) -> None:
+        """A result without tasks: the model failed on its window."""
+        self._unanswered.labels(self._pipeline, reason).inc()
 
     def late(self, count: int) -> None:
         self._late.labels(self._pipeline).inc(count)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -10,6 +11,8 @@ import torch
 from workers.errors import DeviceError
 
 DEVICES = ("auto", "cpu", "cuda")
+#: Threads beyond which decoding gets no quicker for the interpreter lock.
+_MOST_DECODERS = 8
 
 
 def resolve_device(name: str) -> torch.device:
@@ -57,3 +60,14 @@ def device_failures() -> Iterator[None]:
         raise DeviceError(
             f"the device failed with {type(error).__name__}; lower model.max_batch or free memory"
         ) from error
+
+
+def spare_cores(taken: int = 1) -> int:
+    """Cores that this process may use, less those ``taken``; at least one.
+
+    Decoding releases the interpreter lock in OpenCV, libsndfile and numpy, but not in between, so
+    that more than a handful of threads contend for it.
+    """
+    affinity = getattr(os, "sched_getaffinity", None)
+    cores = (os.cpu_count() or 1) if affinity is None else len(affinity(0))
+    return max(1, min(_MOST_DECODERS, cores - taken))

@@ -8,7 +8,8 @@ WorkerError
 ├── RemoteError          a model behind a server did not answer, or not with an answer
 │   └── RequestRefused   it refused what it was sent
 ├── TrainError           a training run cannot start or came out unusable
-└── OfflineError         windows of a recording cannot be written or read back
+├── OfflineError         windows of a recording cannot be written or read back
+└── InsightError         an answer that was asked about is not there to explain
 """
 
 from __future__ import annotations
@@ -91,3 +92,14 @@ class TrainError(WorkerError):
 
 class OfflineError(WorkerError):
     """Windows of a recording cannot be written or read back; the message names the folder."""
+
+
+class InsightError(WorkerError):
+    """An answer cannot be explained: the result or the model has no such task or label.
+
+    ``retriable`` where the result is not on its topic, or not yet.
+    """
+
+    def __init__(self, message: str, *, retriable: bool = False) -> None:
+        super().__init__(message)
+        self.retriable = retriable

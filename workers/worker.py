@@ -9,13 +9,14 @@ import signal
 import socket
 import uuid
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 
 from schemas.pipeline import Pipeline
 from schemas.result import Result
 from schemas.settings import Settings
 from streams.align.redis_store import RedisStore
 from streams.align.spec import from_pipeline
+from streams.compute import Compute
 from streams.engine.app import FaustEngine
 from streams.engine.base import CONNECT_TIMEOUT_S, BaseEngine
 from streams.engine.memory import share_heap, tune_gc
@@ -27,9 +28,12 @@ from streams.metrics import Metrics
 from streams.processor.fuse_loop import FuseLimits
 from streams.processor.history import ResultLog
 from streams.processor.pipeline import PipelineProcessor
-from streams.redis_client import check_redis, connect_redis, is_reachable
+from streams.processor.shadow import Shadow
+from streams.redis_client import check_redis, connect_redis
 from streams.results_log import read_results
 from streams.topics import check_partitions, plan_topics
+from workers.power.meter import open_meter
+from workers.readiness import Readiness
 from workers.registry.board import Board
 
 log = logging.getLogger(__name__)
@@ -78,61 +82,71 @@ async def serve_worker(
     # Torch takes seconds to import; the rest of this module serves without it.
     from workers.registry.candidate import open_first
     from workers.registry.reload import Reloader
+    from workers.registry.shadow import open_shadow
 
     await check_redis(settings.redis)
     await check_broker(settings.kafka, CONNECT_TIMEOUT_S)
-    opened = await open_first(pipeline, settings.worker)
     topics = {plan.name: plan.partitions for plan in plan_topics(pipeline)}
     await asyncio.to_thread(check_partitions, settings.kafka, topics)
-    redis = connect_redis(settings.redis)
     metrics = Metrics(pipeline.pipeline)
-    processor = PipelineProcessor(
-        pipeline,
-        RedisStore(from_pipeline(pipeline, opened.compute.features), redis),
-        opened.compute,
-        result_log(pipeline, settings),
-        owner=(owner := owner_name()),
-        metrics=metrics,
-        limits=FuseLimits(
-            lease_ms=settings.worker.lease_ms, max_due_windows=settings.worker.max_due_windows
-        ),
-    )
-    engine = engine_type(engine_settings(pipeline, settings), processor)
-    reloader = Reloader(
-        pipeline,
-        settings.worker,
-        opened,
-        owner=owner,
-        exchange=processor.exchange_model,
-        metrics=metrics.models,
-        board=Board(redis, pipeline.pipeline),
-    )
+    worker = settings.worker
+    async with AsyncExitStack() as closing:
+        redis = connect_redis(settings.redis)
+        closing.push_async_callback(redis.aclose)
+        readiness = Readiness(redis)
+        # Before the model is loaded and warm, which takes seconds, or minutes where it is compiled:
+        # an orchestrator has to see that the process lives.
+        port = await closing.enter_async_context(
+            serve_health(
+                metrics.registry,
+                readiness.conditions(),
+                host=worker.web_host,
+                port=worker.web_port,
+            )
+        )
+        log.info("health and metrics on http://%s:%d", worker.web_host, port)
+        shadow = await open_shadow(pipeline, worker)
+        if shadow is not None:
+            closing.push_async_callback(asyncio.to_thread, shadow.close)
+        opened = await open_first(pipeline, worker, metrics.inference)
+        readiness.model_warm = True
 
-    async def is_warm() -> bool:
-        return True  # loading returns a model that has run once
+        def shadowed(compute: Compute) -> Compute:
+            return compute if shadow is None else shadow.beside(compute)
 
-    async def has_partitions() -> bool:
-        return processor.shards.any_usable()
-
-    async def redis_answers() -> bool:
-        return await is_reachable(redis)
-
-    conditions = {"model": is_warm, "partitions": has_partitions, "redis": redis_answers}
-    try:
-        async with serve_health(
-            metrics.registry,
-            conditions,
-            host=settings.worker.web_host,
-            port=settings.worker.web_port,
-        ) as port:
-            tune_gc()
-            log.info("health and metrics on http://%s:%d", settings.worker.web_host, port)
-            with _hang_up(reloader.wake):
-                async with _beside(reloader.run()):
-                    return await serve(engine)
-    finally:
-        await reloader.close()
-        await redis.aclose()
+        compute = shadowed(opened.compute)
+        processor = PipelineProcessor(
+            pipeline,
+            RedisStore(from_pipeline(pipeline, compute.features), redis),
+            compute,
+            result_log(pipeline, settings),
+            owner=(owner := owner_name()),
+            metrics=metrics,
+            limits=FuseLimits(
+                lease_ms=worker.lease_ms,
+                max_due_windows=worker.max_due_windows,
+                batches_at_once=opened.compute.lanes,
+            ),
+            shadow=None if shadow is None else Shadow(pipeline, shadow, metrics.models),
+        )
+        readiness.shards_usable = processor.shards.any_usable
+        reloader = Reloader(
+            pipeline,
+            worker,
+            opened,
+            owner=owner,
+            exchange=lambda compute: processor.exchange_model(shadowed(compute)),
+            metrics=metrics.models,
+            board=Board(redis, pipeline.pipeline),
+            observer=metrics.inference,
+        )
+        closing.push_async_callback(reloader.close)
+        meter = await asyncio.to_thread(open_meter)
+        tune_gc()
+        closing.enter_context(_hang_up(reloader.wake))
+        await closing.enter_async_context(_beside(reloader.run(), "the model is looked after"))
+        await closing.enter_async_context(_beside(meter.run(metrics.inference), "energy is read"))
+        return await serve(engine_type(engine_settings(pipeline, settings), processor))
 
 
 @contextmanager
@@ -150,14 +164,14 @@ def _hang_up(wake: Callable[[], None]) -> Iterator[None]:
 
 
 @asynccontextmanager
-async def _beside(work: Coroutine[object, object, None]) -> AsyncIterator[None]:
+async def _beside(work: Coroutine[object, object, None], what: str) -> AsyncIterator[None]:
     """Run ``work`` while the block does; it is cancelled at the end. Its failure is logged: the
     block goes on without it.
     """
 
     def ended(task: asyncio.Task[None]) -> None:
         if not task.cancelled() and (error := task.exception()) is not None:
-            log.error("the model is not looked after any more", exc_info=error)
+            log.error("no longer: %s", what, exc_info=error)
 
     task = asyncio.create_task(work)
     task.add_done_callback(ended)

@@ -21,7 +21,8 @@ class Entry(msgspec.Struct, frozen=True, array_like=True, gc=False):
     ``feature`` is the encoder's output; ``None`` for a sample that was diverted as invalid: it
     still moves its sensor's watermark and is counted in its window. ``part`` is 0 for a record's
     first or only part; the others, of the same offset, are used but not counted again. A record
-    that was dropped for want of room is kept as ``DROPPED`` and without a feature.
+    that was dropped for want of room, here or before it was encoded, is kept as ``DROPPED`` and
+    without a feature.
     ``sequence``: the producer's number of the sample. ``shift_us``, ``drift_ppb``: what its event
     times were corrected by, and the rate of its clock less 1 in parts per billion.
     """

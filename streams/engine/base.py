@@ -13,9 +13,10 @@ from streams.engine.host import ProcessorHost
 from streams.engine.ledger import Ledger
 from streams.engine.port import Processor
 from streams.engine.publisher import Publisher
+from streams.engine.reread import read_record
 from streams.engine.settings import EngineSettings
 from streams.kafka_client import check_broker
-from streams.records import OutRecord, TopicPartition
+from streams.records import OutRecord, Record, TopicPartition
 from streams.topics import check_partitions
 
 _log = logging.getLogger(__name__)
@@ -134,6 +135,10 @@ class BaseEngine(ABC):
         while done != self._held_back and self._connected:
             done = self._held_back
             await self._pause_exactly(done)
+
+    async def read_record(self, tp: TopicPartition, offset: int) -> Record | None:
+        """See the port."""
+        return await read_record(self.settings.kafka, tp, offset)
 
     async def rewind(self, partition: int) -> dict[TopicPartition, int]:
         """See the port. What is declared is committed first; it need not be read again.

@@ -15,7 +15,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from typing import Protocol
 
-from streams.records import Chunk, OutRecord, TopicPartition
+from streams.records import Chunk, OutRecord, Record, TopicPartition
 
 
 class Engine(Protocol):
@@ -51,6 +51,12 @@ class Engine(Protocol):
     def hold_back(self, tps: Collection[TopicPartition]) -> None:
         """Read these partitions, and no others, no further until told otherwise. What is fetched
         already is still delivered; partitions that are not ours are ignored.
+        """
+
+    async def read_record(self, tp: TopicPartition, offset: int) -> Record | None:
+        """One record of an input again, ``None`` where the broker does not keep it any more.
+
+        Raises ``streams.errors.BrokerUnreachable`` where no answer comes in time.
         """
 
     async def rewind(self, partition: int) -> dict[TopicPartition, int]:

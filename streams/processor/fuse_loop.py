@@ -3,12 +3,13 @@
 For one batch, in this order:
 1. lease windows from the store, across the worker's shards;
 2. fuse them and derive events;
-3. publish results and events, and wait until the broker has them;
-4. acknowledge the windows in the store, which says what is finished;
-5. commit that.
+3. send the records that the model fails on to the dead letters, and wait until the broker has them;
+4. publish results and events, and wait until the broker has them;
+5. acknowledge the windows in the store, which says what is finished;
+6. commit that.
 Where the model is elsewhere and does not answer, step 2 is done again until it does; on the way
 out the windows stay leased, and the next owner is handed them again.
-Steps 3 to 5 of a batch go on while 1 and 2 of the next are done. A crash between any two repeats
+Steps 3 to 6 of a batch go on while 1 and 2 of the next are done. A crash between any two repeats
 the later steps with the same ids and the same content.
 """
 
@@ -25,22 +26,24 @@ from streams.align.types import Window, WindowKey, WindowStore
 from streams.compute import Compute
 from streams.engine.port import Engine
 from streams.metrics import Metrics
+from streams.processor.culprits import Culprits
 from streams.processor.fusing import Fused, fuse_windows
 from streams.processor.measuring import measure
 from streams.processor.outputs import event_record, result_record
 from streams.processor.shard import Shard
 from streams.processor.shards import OwnedShards
-from streams.processor.waiting import until_answered
+from streams.processor.waiting import LAST_CALL_S, until_answered
 
 
 @dataclass(frozen=True, slots=True)
 class FuseLimits:
     """``lease_ms``: a window not published by then is handed out again. ``max_due_windows``: with
-    more windows waiting for fusion, reading waits.
+    more windows waiting for fusion, reading waits. ``batches_at_once``: that the model runs.
     """
 
     lease_ms: int = 30_000
     max_due_windows: int = 2_000
+    batches_at_once: int = 1
 
 
 def unwatched(fused: Fused) -> None:
@@ -73,6 +76,7 @@ class FuseLoop:
         self._limits = limits
         self._clock_ms = clock_ms
         self._published = published
+        self._culprits = Culprits(pipeline, metrics)
         #: Set while no window is due.
         self.quiet = asyncio.Event()
         self._wake = asyncio.Event()
@@ -89,14 +93,21 @@ class FuseLoop:
         self._task = asyncio.create_task(self._run(), name="fuse")
 
     async def stop(self) -> None:
-        """Stop between two batches; what is leased and unpublished is handed out again."""
+        """Stop between two batches, or give up one that a model elsewhere takes too long to answer;
+        what is leased and unpublished is handed out again.
+        """
         self._stopping.set()
         if self._task is not None:
-            async with self._batch:
+            try:
+                await asyncio.wait_for(self._batch.acquire(), LAST_CALL_S)
+            except TimeoutError:
+                self._task.cancel()
+            else:
                 try:
                     await self._publishing_done()
                 finally:
                     self._task.cancel()
+                    self._batch.release()
             (ended,) = await asyncio.gather(self._task, return_exceptions=True)
             self._task = None
             if isinstance(ended, Exception):
@@ -200,6 +211,7 @@ class FuseLoop:
         return True
 
     async def _complete(self, fused: Fused) -> None:
+        await self._culprits.divert(self._engine, fused.culprits)
         await self._publish(fused)
         for number in sorted({window.shard for window in fused.windows}):
             if (shard := self._shards.get(number)) is not None:
@@ -207,9 +219,10 @@ class FuseLoop:
 
     async def _lease(self) -> list[Window]:
         windows: list[Window] = []
+        most = self._pipeline.model.max_batch * self._limits.batches_at_once
         # Most due windows first, so that no shard waits for ever behind the others.
         for shard in sorted(self._shards, key=lambda each: -each.due):
-            room = self._pipeline.model.max_batch - len(windows)
+            room = most - len(windows)
             if room > 0 and shard.due and shard.usable:
                 await self._shards.guarded(shard, self._lease_from(shard, room, windows))
         return windows

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -20,10 +21,11 @@ from schemas.result import (
     task_result,
 )
 from schemas.units import us_to_iso
+from streams.align.blame import without
 from streams.align.report import sensor_uses
 from streams.align.spec import AlignSpec
 from streams.align.types import Window
-from streams.compute import Compute, Fusion
+from streams.compute import Compute, Culprit, Fusion
 from streams.event_rules import close_all, decode_state, encode_state, step
 
 
@@ -33,7 +35,9 @@ class Fused:
 
     ``results``, ``events``: each with its shard. ``event_states``: (shard, session) -> the state
     after its last window of the batch, where it changed. ``features``: the digest under which the
-    windows' features were made.
+    windows' features were made. ``culprits``: the records that the model fails on, each with its
+    shard; their windows were fused without them. ``stood_in``: name of a model that answered in
+    the place of the one that was asked -> windows.
     """
 
     windows: Sequence[Window]
@@ -41,6 +45,8 @@ class Fused:
     results: list[tuple[int, Result]] = field(default_factory=list)
     events: list[tuple[int, Event]] = field(default_factory=list)
     event_states: dict[tuple[int, str], bytes] = field(default_factory=dict)
+    culprits: list[tuple[int, Culprit]] = field(default_factory=list)
+    stood_in: Counter[str] = field(default_factory=Counter)
     fuse_seconds: float = 0.0
 
 
@@ -64,6 +70,11 @@ async def fuse_windows(
     fuse_ms = round(fused.fuse_seconds * 1000, 3)
     for window, answer in zip(spans, answers, strict=True):
         model = answer.model or compute.model
+        if answer.model is not None:
+            fused.stood_in[model.name] += 1
+        if (culprit := answer.culprit) is not None:
+            fused.culprits.append((window.shard, culprit))
+            window = without(window, (culprit.input, culprit.offset))
         result = _result(window, answer, pipeline, spec, model, now_ms, fuse_ms)
         fused.results.append((window.shard, result))
         if not (window.final and pipeline.events):
@@ -120,4 +131,5 @@ def _result(
         ),
         cause=window.cause,
         contributions=msgspec.UNSET if answer.contributions is None else answer.contributions,
+        failure=msgspec.UNSET if answer.failure is None else answer.failure,
     )

@@ -16,8 +16,8 @@ from schemas.sample import Sample, SessionEnd
 from streams.align.clock import ShardClocks, corrects
 from streams.align.rules import MAX_EVENT_TIME_US
 from streams.align.spec import AlignSpec
-from streams.align.types import Entry
-from streams.compute import BadSample, Compute
+from streams.align.types import DROPPED, Entry
+from streams.compute import BadSample, Compute, Cutter, Dropped
 from streams.metrics import Metrics
 from streams.processor.outputs import dead_letter
 from streams.processor.timing import Timing
@@ -53,8 +53,8 @@ async def take_in(
     clocks: ShardClocks | None = None,
     wanted: Callable[[], bool] = lambda: True,
 ) -> Intake:
-    """Decode and encode a chunk of the reader's input. Bad samples become dead letters; nothing is
-    raised for input.
+    """Decode and encode a chunk of the reader's input. Bad samples become dead letters, those that
+    there was no room for go on without a feature; nothing is raised for input.
 
     A model that does not answer is asked again for as long as the chunk is ``wanted``; what is
     returned when it no longer is lacks samples.
@@ -113,7 +113,7 @@ def _cut(
     """Every sample in parts that lie in one tile each; one that cannot be cut with the reason."""
     parts: list[Sample | tuple[Sample, BadSample]] = []
     for sample in samples:
-        found = _parts(sample, compute, spec.tile_us)
+        found = in_tiles(sample, compute, spec.tile_us)
         if isinstance(found, BadSample):
             parts.append((sample, found))
         else:
@@ -121,13 +121,14 @@ def _cut(
     return parts
 
 
-def _parts(sample: Sample, compute: Compute, tile_us: int) -> Sequence[Sample] | BadSample:
-    interval_us = compute.interval_us(sample)
+def in_tiles(sample: Sample, cutter: Cutter, tile_us: int) -> Sequence[Sample] | BadSample:
+    """The parts of a sample that lie in one tile each."""
+    interval_us = cutter.interval_us(sample)
     if isinstance(interval_us, BadSample):
         return interval_us
     start_us, end_us = interval_us
     bounds_us = range((start_us // tile_us + 1) * tile_us, end_us, tile_us)
-    return compute.cut(sample, bounds_us)
+    return cutter.cut(sample, bounds_us)
 
 
 def _refuse(
@@ -182,7 +183,7 @@ async def _encode(
     if features is None:
         return
     metrics.stage("encode", time.perf_counter() - began, len(samples))
-    if not bad and timed.is_plain and not any(isinstance(f, BadSample) for f in features):
+    if not bad and timed.is_plain and all(type(f) is bytes for f in features):
         # The common case: nothing was cut or corrected, nothing is bad.
         out.entries += [
             Entry(s.session, s.sensor, s.offset, s.start_us, s.end_us, feature, 0, s.sequence)
@@ -192,6 +193,7 @@ async def _encode(
         return
     entry, append = timed.entry, out.entries.append
     last, part = -1, 0
+    shed: set[int] = set()
     for sample, feature in zip(samples, features, strict=True):
         offset = sample.offset
         part = part + 1 if offset == last else 0
@@ -200,10 +202,13 @@ async def _encode(
             bad[offset] = feature
             if part == 0:
                 append(entry(sample, None))
+        elif isinstance(feature, Dropped):
+            shed.add(offset)
+            append(entry(sample, None, DROPPED))
         else:
             append(entry(sample, feature, part))
-    # A sample that was cut counts once, and one of which any part is bad as invalid.
-    good = len({sample.offset for sample in samples} - bad.keys())
+    # A sample that was cut counts once: as invalid or dropped where any part of it is.
+    good = len({sample.offset for sample in samples} - bad.keys() - shed)
     metrics.samples(timed.spec.modality, "encoded", good)
     if bad:
         out.entries.sort(key=_by_offset)

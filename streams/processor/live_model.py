@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from schemas.result import ModelRef
 from schemas.sample import Sample
 from streams.align.types import Window
-from streams.compute import BadSample, Compute, Fusion
+from streams.compute import BadSample, Compute, Dropped, Fusion
 
 
 class _Serving:
@@ -53,7 +53,7 @@ class LiveModel:
         """What its features depend on."""
         return self._serving.compute.features
 
-    async def encode(self, samples: Sequence[Sample]) -> list[bytes | BadSample]:
+    async def encode(self, samples: Sequence[Sample]) -> Sequence[bytes | BadSample | Dropped]:
         """See ``Compute.encode``."""
         with self._serving.call() as compute:
             return await compute.encode(samples)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections import Counter
 
+import msgspec
+
 from streams.metrics import Metrics
 from streams.processor.fusing import Fused
 
@@ -23,6 +25,10 @@ def measure(fused: Fused, metrics: Metrics, now_ms: int) -> None:
                 dropped[use.modality] += use.dropped
     for _, result in fused.results:
         by_cause[result.final, result.cause] += 1
+        if result.failure is not msgspec.UNSET:
+            metrics.unanswered(result.failure)
+    for model, count in fused.stood_in.items():
+        metrics.models.stood_in(model, count)
     metrics.windows(
         [result.quality.completeness for result in final],
         [result.quality.skew_ms / 1000 for result in final],

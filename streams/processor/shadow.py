@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections import deque
 from collections.abc import Awaitable, Sequence
 from dataclasses import dataclass
@@ -44,8 +45,10 @@ class ShadowModel(Protocol):
     def takes(self, features: str) -> bool:
         """Whether it can use features that were made under this digest."""
 
-    async def fuse(self, windows: Sequence[Window]) -> Sequence[Fusion | None]:
-        """An answer for each window; ``None`` where its features are not all there."""
+    async def fuse(self, windows: Sequence[Window], features: str) -> Sequence[Fusion | None]:
+        """An answer for each window; ``None`` where its features are not all there. ``features``:
+        the digest under which they were made.
+        """
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +57,7 @@ class _Batch:
 
     windows: Sequence[Window]
     results: Sequence[tuple[int, Result]]
+    features: str
 
 
 class Shadow:
@@ -109,7 +113,8 @@ class Shadow:
         elif self._waiting + len(finals) > self._max_waiting:
             self._metrics.shadow_windows("dropped", len(finals))
         else:
-            self._batches.append(_Batch([one for one, _ in finals], [one for _, one in finals]))
+            windows, answered = [one for one, _ in finals], [one for _, one in finals]
+            self._batches.append(_Batch(windows, answered, fused.features))
             self._waiting += len(finals)
             self._offered.set()
 
@@ -127,6 +132,9 @@ class Shadow:
         try:
             async with asyncio.timeout(self._timeout_s):
                 published = await work
+        except asyncio.CancelledError:
+            self._metrics.shadow_windows("dropped", len(batch.windows))
+            raise
         except Exception as error:
             # Whatever is wrong with the shadow is no matter of the primary.
             self._metrics.shadow_windows("failed", len(batch.windows))
@@ -148,11 +156,13 @@ class Shadow:
 
     async def _answer(self, engine: Engine, batch: _Batch) -> int:
         """Answer, publish, and compare; returns how many windows were answered."""
-        answers = await self._model.fuse(batch.windows)
+        began = time.perf_counter()
+        answers = await self._model.fuse(batch.windows, batch.features)
+        fuse_ms = round((time.perf_counter() - began) * 1000, 3)
         pairs = [
-            (shard, result, self._result(result, answer))
+            (shard, result, self._result(result, answer, fuse_ms))
             for (shard, result), answer in zip(batch.results, answers, strict=True)
-            if answer is not None
+            if answer is not None and answer.failure is None
         ]
         await engine.publish(
             [shadow_record(self._pipeline, shard, shadow) for shard, _, shadow in pairs]
@@ -165,11 +175,13 @@ class Shadow:
     def _id(self, window: Window) -> str:
         return result_id(self._pipeline.pipeline, window.session, window.start_us, 0)
 
-    def _result(self, primary: Result, answer: Fusion) -> Result:
+    def _result(self, primary: Result, answer: Fusion, fuse_ms: float) -> Result:
         return msgspec.structs.replace(
             primary,
             tasks={task: task_result(each) for task, each in answer.tasks.items()},
             modalities={name: round(share, DECIMALS) for name, share in answer.modalities.items()},
             model=answer.model or self._model.model,
+            timings=msgspec.structs.replace(primary.timings, fuse_ms=fuse_ms),
             contributions=msgspec.UNSET,
+            failure=msgspec.UNSET,
         )

@@ -19,7 +19,7 @@ from streams.align import tenancy
 from streams.align.memory import MemoryBackend, MemoryStore
 from streams.align.redis_store import RedisStore
 from streams.align.spec import AlignSpec
-from streams.align.types import Applied, Batch, Entry, Window, WindowStore
+from streams.align.types import DROPPED, Applied, Batch, Entry, Window, WindowStore
 from streams.redis_client import connect_redis
 from tests.align.worlds import SENSORS, SESSIONS, Past, keys, outcome, specs
 
@@ -128,7 +128,7 @@ class Driver:
                         start_us,
                         start_us + length_us,
                         feature or b"" if cut else feature,
-                        int(cut),
+                        DROPPED if part and feature is None and not cut else int(cut),
                         sequence,
                     )
                     entries.append(entry)

@@ -12,9 +12,11 @@ from streams.align.types import Window, WindowSample
 from streams.compute import BadSample, Fusion
 from tests.workers.payloads import example, sample
 from workers.backends.base import Model
+from workers.backends.opening import Surroundings
 
 #: Of the pipeline that all cases serve: one input per modality, of its name.
 MODALITY_OF = {modality.value: modality for modality in Modality}
+WHERE = Surroundings(MODALITY_OF, device="cpu", threads=1)
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,8 @@ import torch
 
 from schemas.model import ModelSpec
 from schemas.sample import Modality
-from tests.backends.cases import MODALITY_OF, distance, features, one, samples, window
+from tests.backends.cases import WHERE, distance, features, one, samples, window
+from tests.backends.conftest import Folders
 from workers.backends.base import Model
 from workers.backends.export import export_model
 from workers.backends.graphs.archive import check_archive
@@ -30,7 +31,7 @@ TOLERANCE = 1e-4
 
 
 def opened(folder: Path | str, **spec: Any) -> Model:
-    return open_model(ModelSpec(name=str(folder), **spec), MODALITY_OF, device="cpu")
+    return open_model(ModelSpec(name=str(folder), **spec), WHERE)
 
 
 def agree(original: Model, exported: Model) -> float:
@@ -45,7 +46,7 @@ def agree(original: Model, exported: Model) -> float:
 
 
 @pytest.mark.parametrize("format", ["torch", "onnx"])
-def test_an_export_answers_like_the_original(folders: dict[str, Path], format: str) -> None:
+def test_an_export_answers_like_the_original(folders: Folders, format: str) -> None:
     assert agree(opened(folders["reference"]), opened(folders[format])) <= TOLERANCE
 
 
@@ -60,7 +61,7 @@ def test_an_export_of_a_shipped_model_answers_like_it(
 
 
 def test_an_export_encodes_audio_of_every_length_like_the_original(
-    folders: dict[str, Path],
+    folders: Folders,
 ) -> None:
     original, exported = opened(folders["reference"]), opened(folders["torch"])
     rng = np.random.default_rng(0)
@@ -84,7 +85,7 @@ def test_an_unknown_format_names_the_known_ones(tmp_path: Path) -> None:
 
 
 @pytest.fixture
-def folder(folders: dict[str, Path], tmp_path: Path) -> Path:
+def folder(folders: Folders, tmp_path: Path) -> Path:
     """A copy of the archives, to be spoiled."""
     for path in folders["torch"].iterdir():
         (tmp_path / path.name).write_bytes(path.read_bytes())
@@ -122,7 +123,7 @@ def test_a_precision_that_a_graph_cannot_take_is_refused(folder: Path) -> None:
         opened(folder, precision="bfloat16")
 
 
-def test_onnx_tensors_of_other_names_are_refused(folders: dict[str, Path], tmp_path: Path) -> None:
+def test_onnx_tensors_of_other_names_are_refused(folders: Folders, tmp_path: Path) -> None:
     for path in folders["onnx"].iterdir():
         (tmp_path / path.name).write_bytes(path.read_bytes())
     edit(tmp_path, lambda tree: tree["graphs"]["fuse"]["inputs"][0].update(name="tokens"))
@@ -168,7 +169,7 @@ def test_a_wrong_description_is_one_line(folder: Path, mistake: str) -> None:
     assert "\n" not in str(caught.value)
 
 
-def test_a_description_that_is_right_has_no_problems(folders: dict[str, Path]) -> None:
+def test_a_description_that_is_right_has_no_problems(folders: Folders) -> None:
     text = (folders["onnx"] / MODEL_FILE).read_bytes()
     assert problems(msgspec.json.decode(text, type=GraphsManifest)) == []
 
@@ -275,7 +276,7 @@ CODE: dict[str, tuple[Callable[[Archive], object], str]] = {
 
 
 @pytest.mark.parametrize("code", CODE)
-def test_an_archive_that_brings_code_is_refused(folders: dict[str, Path], code: str) -> None:
+def test_an_archive_that_brings_code_is_refused(folders: Folders, code: str) -> None:
     change, words = CODE[code]
     archive = Archive((folders["torch"] / "encode-audio.pt2").read_bytes())
     check_archive(archive.blob())
@@ -285,7 +286,7 @@ def test_an_archive_that_brings_code_is_refused(folders: dict[str, Path], code: 
 
 
 def test_sample_inputs_that_would_run_code_are_refused_without_running_it(
-    folders: dict[str, Path], tmp_path: Path
+    folders: Folders, tmp_path: Path
 ) -> None:
     archive = Archive((folders["torch"] / "encode-audio.pt2").read_bytes())
     buffer = io.BytesIO()
@@ -301,8 +302,10 @@ def test_what_is_no_archive_is_refused(folder: Path) -> None:
         check_archive(b"not a zip")
 
 
-def test_a_sample_that_fills_a_graph_is_still_one(folders: dict[str, Path]) -> None:
+def test_texts_of_every_length_are_encoded_alike_alone_and_together(
+    folders: Folders,
+) -> None:
     model = opened(folders["torch"])
-    given = [one(Modality.OBJECTS, seed) for seed in range(40)]
+    given = [one(Modality.TEXT, seed) for seed in range(40)]
     encoded = features(model, given)
     assert encoded == [features(model, [each])[0] for each in given]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import os
 import subprocess
@@ -13,6 +14,8 @@ from typing import Protocol
 
 import pytest
 
+from schemas.result import Result
+from schemas.settings import KafkaSettings
 from streams.stack import Stack
 from workers.cli.main import main
 
@@ -39,6 +42,14 @@ class Sensorium(Protocol):
     """Runs the command in this process."""
 
     def __call__(self, *arguments: str) -> Done: ...
+
+
+class Publish(Protocol):
+    """Puts a window with its result on topics of its own; gives the pipeline file."""
+
+    def __call__(
+        self, change: Callable[[Result], Result] = ..., without: str | None = None
+    ) -> str: ...
 
 
 @pytest.fixture(autouse=True)
@@ -70,6 +81,22 @@ def on_stack(stack: Stack, monkeypatch: pytest.MonkeyPatch) -> Stack:
     monkeypatch.setenv("SENSORIUM_KAFKA__BOOTSTRAP", stack.kafka_bootstrap)
     monkeypatch.setenv("SENSORIUM_REDIS__URL", stack.redis_url)
     return stack
+
+
+@pytest.fixture
+def publish(on_stack: Stack, tmp_path: Path, unique_name: Callable[[str], str]) -> Publish:
+    from tests.insight.on_topics import publish_window, write_pipeline
+
+    kafka = KafkaSettings(bootstrap=on_stack.kafka_bootstrap)
+
+    def make(
+        change: Callable[[Result], Result] = lambda one: one, without: str | None = None
+    ) -> str:
+        path = write_pipeline(tmp_path, unique_name("heat"))
+        asyncio.run(publish_window(path, kafka, change, without))
+        return path
+
+    return make
 
 
 @pytest.fixture

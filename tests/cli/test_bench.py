@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,8 +14,8 @@ from workers.cli.failures import WRONG_USAGE
 SIZE = ("--sessions", "4", "--seconds", "4")
 
 
-def report_of(*arguments: str) -> dict[str, Any]:
-    done = run_apart("bench", *arguments, "--json", timeout_s=150)
+def report_of(*arguments: str, timeout_s: float = 150) -> dict[str, Any]:
+    done = run_apart("bench", *arguments, "--json", timeout_s=timeout_s)
     assert done.status == 0, done.err
     (line,) = done.out.splitlines()
     report: dict[str, Any] = json.loads(line)
@@ -79,6 +80,44 @@ def test_soak_reports_trends_and_finds_no_session_left() -> None:
     assert report["max_keys"] > report["after"]["redis_keys"]
     assert {"worker_rss_slope_mb_per_h", "redis_slope_mb_per_h"} <= report.keys()
     assert report["exact_pct"] == 100
+
+
+@pytest.mark.slow
+@pytest.mark.integration
+def test_inference_reports_every_side_and_their_ratios() -> None:
+    report = report_of("inference", "--sessions", "4", "--seconds", "4")
+    assert report["complete"]
+    assert report["windows"] == 4 * 2
+    (one,) = report["passes"]
+    worker, bare = one["worker"], one["bare"]
+    assert worker["windows"] == bare["windows"] == report["windows"]
+    ratio = (worker["windows"] / worker["cpu_s"]) / (bare["windows"] / bare["cpu_s"])
+    assert report["overhead_ratio"] == pytest.approx(ratio, abs=0.001)
+    gain = one["alone"]["seconds"] / one["batched"]["seconds"]
+    assert report["batching_gain"] == pytest.approx(gain, abs=0.01)
+    for key in ("windows_per_s", "bare_windows_per_s", "batch1_windows_per_s", "p99_queue_ms"):
+        assert report[key] > 0
+    assert report["device"]
+
+
+@pytest.mark.slow
+def test_precision_reports_what_a_shorter_one_changes() -> None:
+    report = report_of("precision", "--sessions", "2", "--seconds", "4")
+    assert (report["precision"], report["windows"]) == ("bfloat16", 4)
+    assert 0.0 < report["mean"] <= report["largest"] < 1.0
+    assert 0.5 < report["labels_equal"] <= 1.0
+
+
+def test_a_pipeline_without_a_scene_is_an_error_of_usage(
+    sensorium: Sensorium, tmp_path: Path
+) -> None:
+    file = tmp_path / "other.yaml"
+    inputs = {"mic": {"modality": "audio"}}
+    other = {"pipeline": "other", "inputs": inputs, "window": {"size": "1s"}}
+    file.write_text(json.dumps({**other, "model": {"name": "call"}}))
+    done = sensorium("bench", "inference", "--pipeline", str(file))
+    assert done.status == WRONG_USAGE
+    assert done.complaint.startswith("sensorium: --pipeline: expected one that has a scene")
 
 
 @pytest.mark.parametrize(

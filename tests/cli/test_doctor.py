@@ -10,8 +10,10 @@ from streams.stack import Stack
 from tests.cli.conftest import Sensorium
 from workers.cli.failures import FAILED
 from workers.doctor.finding import Finding, has_problem, split_error
+from workers.doctor.models import judge_serving
 from workers.doctor.packages import check_pure_python, compare
 from workers.doctor.servers import judge_redis
+from workers.registry.board import Notice, Refusal
 
 HEALTHY = {"redis_version": "8.2.1", "maxmemory_policy": "noeviction", "aof_enabled": 1}
 
@@ -102,3 +104,28 @@ def test_broken_settings_are_a_finding(
     assert done.status == FAILED
     assert "SENSORIUM_NOTHING: unknown key" in done.out
     assert "nothing: unknown pipeline" in done.out
+
+
+def notice(worker: str, version: str = "1", refused: Refusal | None = None) -> Notice:
+    return Notice(worker, "call", version, "00", 0, refused)
+
+
+def test_workers_that_serve_one_model_are_well() -> None:
+    (found,) = judge_serving("call", [notice("a"), notice("b")])
+    assert (found.level, found.message) == ("ok", "2 serve call 1")
+
+
+def test_a_refused_version_is_a_problem_with_its_reason() -> None:
+    refusal = Refusal("2", "digest mismatch", 0)
+    found = judge_serving("call", [notice("a", refused=refusal), notice("b")])[0]
+    assert found.level == "problem"
+    assert "serves version 1 and refuses 2: digest mismatch" in found.message
+
+
+def test_workers_with_different_versions_are_worth_a_word() -> None:
+    (found,) = judge_serving("call", [notice("a"), notice("b", "2")])
+    assert (found.level, "call 1, call 2" in found.message) == ("warning", True)
+
+
+def test_no_worker_is_no_finding() -> None:
+    assert judge_serving("call", []) == []

@@ -22,7 +22,7 @@ PANELS = {panel["title"]: panel for panel in DASHBOARD["panels"] if panel["type"
 
 #: Labels of our metrics, and those that Prometheus adds.
 LABELS = {"pipeline", "modality", "outcome", "final", "cause", "action", "stage", "reason"}
-LABELS |= {"le", "job"}
+LABELS |= {"model", "version", "digest", "task", "equal", "kind", "source", "gpu", "le", "job"}
 
 #: What Grafana puts in place of its variables, by example.
 VARIABLES = {"$__rate_interval": "1m", "$__range": "30m", "$pipeline": "call|vehicle"}

@@ -35,9 +35,14 @@ from streams.topics import ensure_topics, plan_topics
 _READY_TIMEOUT_S = 90.0
 _REPOSITORY = Path(__file__).resolve().parents[2]
 
-#: ``shipped``: the model that the pipeline names. ``probe``: see ``tests.e2e.probe``.
-Model = Literal["shipped", "probe"]
-_PROGRAMS = {"shipped": "workers.cli", "probe": "tests.e2e.probe"}
+#: ``shipped``: the model that the pipeline names. ``probe``, ``fragile``: see ``tests.e2e.probe``
+#: and ``tests.e2e.fragile``.
+Model = Literal["shipped", "probe", "fragile"]
+_PROGRAMS = {
+    "shipped": "workers.cli",
+    "probe": "tests.e2e.probe",
+    "fragile": "tests.e2e.fragile",
+}
 
 
 @dataclass
@@ -96,6 +101,8 @@ class Site:
     folder: Path
     pipeline_arg: str
     workers: list[WorkerProcess] = field(default_factory=list)
+    #: Variables that the workers have besides.
+    variables: dict[str, str] = field(default_factory=dict)
 
     @property
     def environ(self) -> dict[str, str]:
@@ -105,6 +112,7 @@ class Site:
             "SENSORIUM_REDIS__URL": self.stack.redis_url,
             "SENSORIUM_KAFKA__SESSION_TIMEOUT_MS": "2000",
             "SENSORIUM_WORKER__THREADS": "1",
+            **self.variables,
         }
 
     def start_worker(self, model: Model = "shipped") -> WorkerProcess:

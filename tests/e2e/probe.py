@@ -55,6 +55,7 @@ class Probe:
 
     model = ModelRef("probe", "1", "00")
     features = "00"
+    lanes = 1
 
     def close(self) -> None:
         """Nothing is open."""
@@ -77,7 +78,7 @@ class Probe:
         return [_answer(window) for window in windows]
 
 
-async def open_probe(pipeline: Pipeline, worker: WorkerSettings) -> Opened:
+async def open_probe(pipeline: Pipeline, worker: WorkerSettings, *_: object) -> Opened:
     """As ``workers.registry.candidate.open_first``."""
     return Opened(Probe())  # type: ignore[arg-type]
 

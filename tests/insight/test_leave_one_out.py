@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import logging
 import math
+from collections.abc import Sequence
+from dataclasses import replace
 
 import pytest
 
 from schemas.contributions import TaskContributions
+from schemas.result import ModelRef
 from streams.align.types import Window
+from streams.compute import Fusion
 from tests.insight.windows import MODALITY_OF, AddingModel, said, window
 from workers.errors import DeviceError
 from workers.insight.contributing import ContributingModel
@@ -125,6 +129,21 @@ def test_where_the_model_fails_without_a_part_only_that_window_has_no_contributi
     lost, kept = ContributingModel(model, MODALITY_OF, "sensors", max_batch=8).fuse([odd, plain])
     assert lost.contributions is None
     assert kept.contributions is not None
+
+
+def test_answers_of_two_models_are_not_compared() -> None:
+    class FallsBack(AddingModel):
+        def fuse(self, windows: Sequence[Window]) -> Sequence[Fusion]:
+            answers = super().fuse(windows)
+            other = ModelRef("small", "1", "1" * 64)
+            return [
+                answer if one.samples else replace(answer, model=other)
+                for one, answer in zip(windows, answers, strict=True)
+            ]
+
+    asked = ContributingModel(FallsBack(), MODALITY_OF, "sensors", max_batch=8)
+    (answer,) = asked.fuse([window(said("video", "cam", 2))])
+    assert answer.contributions is None
 
 
 def test_a_device_that_fails_for_the_parts_leaves_the_answer_as_it_is(

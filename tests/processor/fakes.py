@@ -84,6 +84,9 @@ class FakeEngine:
         self.generations = dict.fromkeys(self.log, 1)
         self.published: list[OutRecord] = []
         self.refuse_publishing = False
+        #: Records that were read again, and offsets that the broker does not keep any more.
+        self.read_again: list[tuple[TopicPartition, int]] = []
+        self.gone: set[int] = set()
         self.held: frozenset[TopicPartition] = frozenset()
         #: What was to be held back, call by call.
         self.holds: list[frozenset[TopicPartition]] = []
@@ -117,6 +120,11 @@ class FakeEngine:
 
     def end_known_ms(self, tp: TopicPartition) -> int | None:
         return self.known_ends.get(tp, (0, 0))[1] if tp in self.held else self.clock_ms()
+
+    async def read_record(self, tp: TopicPartition, offset: int) -> Record | None:
+        self.read_again.append((tp, offset))
+        log = self.log[tp]
+        return log[offset] if offset < len(log) and offset not in self.gone else None
 
     async def rewind(self, partition: int) -> dict[TopicPartition, int]:
         back = {tp: at for tp, at in self.committed.items() if tp.partition == partition}

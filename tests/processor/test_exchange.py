@@ -225,3 +225,28 @@ async def test_a_worker_that_drains_keeps_its_model(world: World) -> None:
     processor = await world.worker()
     await processor.drain()
     assert not await processor.exchange_model(same_features())
+
+
+async def test_a_store_that_is_wiped_during_an_exchange_changes_no_result(world: World) -> None:
+    processor = await world.worker()
+    feed_seconds(world, 3)
+    await world.settle(processor)
+    world.backend.wipe()
+    await exchanged(world, processor, other_features())
+    world.engine.log = (whole := World()).engine.log
+    feed_seconds(whole, 6)
+    await world.flush(processor)
+    assert content(world.engine.results()) == await undisturbed(6)
+
+
+async def test_models_that_are_exchanged_faster_than_shards_recover_leave_the_last_one(
+    world: World,
+) -> None:
+    processor = await world.worker()
+    feed_seconds(world, 3)
+    await world.settle(processor)
+    for candidate in (other_features(), FakeCompute(MODEL), other_features()):
+        assert await processor.exchange_model(candidate)
+    await world.flush(processor)
+    assert content(world.engine.results()) == await undisturbed(3)
+    assert world.engine.results()[-1].model == NEW

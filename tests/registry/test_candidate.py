@@ -77,7 +77,7 @@ async def test_a_model_whose_answers_are_not_finite_is_refused(shelf: Shelf) -> 
         for weight in made.fusion.parameters():
             weight.fill_(3e38)  # finite, and a sum of two is not
     shelf.add("1", made=made)
-    assert "NaN" in await refused(shelf, a_pipeline())
+    assert "non_finite_answer" in await refused(shelf, a_pipeline())
 
 
 async def test_a_worker_starts_with_the_former_version_where_the_active_one_is_damaged(

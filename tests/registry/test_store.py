@@ -32,6 +32,14 @@ def test_versions_are_in_the_order_of_their_numbers(shelf: Shelf) -> None:
     assert shelf.registry.versions(NAME) == ["1.9", "1.9-rc1", "1.10"]
 
 
+def test_folders_that_are_no_versions_are_passed_over(shelf: Shelf) -> None:
+    shelf.add("1")
+    for stray in (shelf.root / NAME / ".coming", shelf.root / "my notes" / "1"):
+        shutil.copytree(shelf.root / NAME / "1", stray)
+    assert shelf.registry.names() == ["call", "diagnosis", NAME, "vehicle"]
+    assert shelf.registry.versions(NAME) == ["1"]
+
+
 def test_adding_gives_the_copy_the_name_and_version_asked_for(shelf: Shelf) -> None:
     added = shelf.registry.add(SHIPPED / "call", name="other", version="7")
     found = read_identity(added)

@@ -78,6 +78,7 @@ def test_the_asyncapi_file_names_every_kind_of_topic() -> None:
         "{pipeline}.events",
         "{pipeline}.late",
         "{pipeline}.dlq",
+        "{pipeline}.shadow",
     }
 
 

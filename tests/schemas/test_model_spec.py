@@ -73,6 +73,7 @@ MISTAKES = {
     "key of the other kind": (CHAT, "model: vlm", "protocol: grpc", 11, ("remote.protocol",)),
     "wrong scheme": (KSERVE, "grpc://", "http://", 11, ("url", "grpc://host:port")),
     "password": (CHAT, "http://", "http://me:secret@", 10, ("url", "api_key_env")),
+    "a query": (CHAT, "/v1", "/v1?key=x", 10, ("url", "query", "api_key_env")),
     "no time": (KSERVE, "timeout: 200ms", "timeout: 0s", 13, ("timeout", "more than 0s")),
     "one label": (CHAT, "[nothing, something]", "[nothing]", 15, ("tasks.ahead", "two")),
     "same labels": (CHAT, "[nothing, something]", "[a, a]", 15, ("tasks.ahead", "two")),
@@ -106,3 +107,14 @@ def test_a_password_in_the_url_is_not_repeated() -> None:
 def test_a_local_model_has_no_fallback() -> None:
     with pytest.raises(PipelineFileError, match=r"model\.fallback: .* expected a remote or python"):
         parse_pipeline(FILE + "  fallback: call\n", "x")
+
+
+def test_nothing_is_left_out_unless_it_is_asked_for() -> None:
+    assert parse_pipeline(FILE, "x").model.explain.leave_one_out == "none"
+    asked = parse_pipeline(FILE + "  explain: {leave_one_out: sensors}\n", "x")
+    assert asked.model.explain.leave_one_out == "sensors"
+
+
+def test_an_unknown_key_of_explain_is_answered_with_those_there_are() -> None:
+    with pytest.raises(PipelineFileError, match="leave_one_out"):
+        parse_pipeline(FILE + "  explain: {shares: both}\n", "x")

@@ -8,6 +8,7 @@ import msgspec
 import pytest
 from rich.console import Console
 
+from schemas.contributions import Contribution, Contributions, TaskContributions
 from tests.workers.explained import SIZE_US, START_US, pipeline, published, result, use
 from workers.explain.compose import Gathered, compose
 from workers.explain.drawing import COLUMNS, draw
@@ -47,6 +48,27 @@ def explanation(*marks: SampleMark, **changes: object) -> Explanation:
         closing=Closing(True, None, ()),
     )
     return msgspec.structs.replace(plain, **changes)
+
+
+def contributing() -> Explanation:
+    """A window with two microphones, whose result says what its answer rests on."""
+    sensors = {name: use("audio", [(0, 0)]) for name in ("mic.left", "mic.right")}
+    sensors["camera.front"] = use("camera", [(10, 10)])
+    found = TaskContributions(
+        "calm",
+        {"audio": Contribution(0.3, 0.75), "video": Contribution(0.1, 0.25)},
+        {
+            "mic.left": Contribution(0.3, 0.75),
+            "mic.right": Contribution(-0.02, 0.0),
+            "camera.front": Contribution(0.1, 0.25),
+        },
+    )
+    told = result(
+        sensors=sensors,
+        modalities={"audio": 0.4, "video": 0.6},
+        contributions=Contributions("leave_one_out", {"mood": found}),
+    )
+    return compose(pipeline(), Gathered(0, [published(told)], None, None, [], []))
 
 
 def lines(one: Explanation) -> list[str]:
@@ -149,12 +171,14 @@ def whole() -> Explanation:
 
 
 def test_the_head_says_which_window_and_how_it_closed(whole: Explanation) -> None:
-    assert page(whole)[:8] == [
+    assert page(whole)[:10] == [
         "pipeline   rig, partition 1",
         "session    s-1",
         "window     2026-03-01T12:00:02.000Z to 12:00:04.000Z (2 s)",
         f"result     {whole.result_id}",
         "answers    mood: calm 84%",
+        "shares     audio 100%",
+        "model      none 1 (0)",
         "watermark  2026-03-01T12:00:04.120Z, 120 ms past the window's end",
         "idle       mic.right",
         "present    75% of the expected sensors, 184 ms between the widest two; missing: mic.right",
@@ -218,3 +242,25 @@ def test_a_row_says_when_samples_came_into_kafka() -> None:
 def test_timestamps_that_repeat_the_event_time_say_nothing_of_arrival() -> None:
     stamped = SampleMark("mic", "audio", "used", 400 * MS, 600 * MS, 0, 400, 6_400)
     assert not any("in Kafka" in line for line in page(explanation(stamped)))
+
+
+def test_contributions_are_bars_with_what_is_left_without_each() -> None:
+    drawn = [line for line in page(contributing()) if "█" in line and "%" in line]
+    assert [line.split() for line in drawn] == [
+        ["audio", "█" * 30, "75%", "54.0%", "40%"],
+        ["mic.left", "█" * 30, "75%", "54.0%"],
+        ["video", "█" * 10, "25%", "74.0%", "60%"],
+    ]
+
+
+def test_what_speaks_against_an_answer_has_no_bar() -> None:
+    (drawn,) = [line for line in page(contributing()) if "86.0%" in line]
+    assert drawn.split() == ["mic.right", "0%", "86.0%"]
+
+
+def test_the_only_sensor_of_a_modality_is_not_drawn_twice() -> None:
+    assert not [line for line in page(contributing()) if "camera.front" in line and "25%" in line]
+
+
+def test_shares_of_the_model_are_listed_with_the_largest_first() -> None:
+    assert "shares     video 60%, audio 40%" in page(contributing())

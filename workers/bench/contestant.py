@@ -11,9 +11,13 @@ from typing import Literal
 
 import msgspec
 
+from workers.bench.load import SceneLoad
+
 #: What a process is: our worker until all is published, our worker until SIGTERM, the bare loop,
-#: or a subscriber that notes when it sees each result, until SIGTERM.
-Role = Literal["worker", "server", "floor", "watcher"]
+#: or a subscriber that notes when it sees each result, until SIGTERM. With the pipeline's own model
+#: on a scene: the worker (``inference``), and without a broker a bare loop (``bare``), the worker's
+#: compute (``batched``), or both precisions (``precision``).
+Role = Literal["worker", "server", "floor", "watcher", "inference", "bare", "batched", "precision"]
 
 
 class Order(msgspec.Struct, frozen=True):
@@ -22,6 +26,7 @@ class Order(msgspec.Struct, frozen=True):
     ``ready_file`` is made once it reads; ``answer_file`` gets its answer as JSON; whoever starts
     the process names both.
     ``feature_bytes``: how much of a payload is kept as its feature, all of it where None.
+    ``load``: the scene of the last three roles.
     """
 
     role: Role
@@ -32,6 +37,7 @@ class Order(msgspec.Struct, frozen=True):
     windows: int = 0
     engine: Literal["faust", "aiokafka"] = "faust"
     feature_bytes: int | None = None
+    load: SceneLoad | None = None
 
 
 def run(order: Order, environ: Mapping[str, str]) -> None:
@@ -55,6 +61,20 @@ def run(order: Order, environ: Mapping[str, str]) -> None:
             from workers.bench.watcher import watch_results
 
             answer = asyncio.run(watch_results(pipeline, settings.kafka, ready))
+        case "bare" | "batched" | "precision":
+            from workers.bench import computing
+
+            assert order.load is not None
+            work = {
+                "bare": computing.run_bare,
+                "batched": computing.run_batched,
+                "precision": computing.run_precision,
+            }[order.role]
+            answer = work(pipeline, settings, order.load)
+        case "inference":
+            from workers.bench.inference_worker import InferenceWorker
+
+            answer = asyncio.run(InferenceWorker(pipeline, settings, order, ready).measure())
         case _:
             from workers.bench.measured_worker import MeasuredWorker
 

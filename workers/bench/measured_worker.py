@@ -14,6 +14,7 @@ from schemas.pipeline import Pipeline
 from schemas.settings import Settings
 from streams.align.redis_store import RedisStore
 from streams.align.spec import from_pipeline
+from streams.compute import Compute
 from streams.engine.app import FaustEngine
 from streams.engine.base import BaseEngine
 from streams.engine.loop import AiokafkaEngine
@@ -39,7 +40,7 @@ _ENGINES: Mapping[Literal["faust", "aiokafka"], type[BaseEngine]] = {
 }
 
 
-class _Progress(Metrics):
+class Progress(Metrics):
     """The worker's own metrics, which also tell the stopwatch of every published window."""
 
     def __init__(self, pipeline: str) -> None:
@@ -63,7 +64,7 @@ class _Progress(Metrics):
 class _Timed(PipelineProcessor):
     """Tells when the first chunk comes, and when partitions are there to be read."""
 
-    progress: _Progress
+    progress: Progress
     ready: Callable[[], None]
 
     async def on_assigned(self, committed: Mapping[TopicPartition, int], generation: int) -> None:
@@ -104,11 +105,15 @@ class MeasuredWorker:
                 raise BenchError(f"expected the worker to run until SIGTERM, got {engine.failure}")
         return progress.watch.read(progress.published)
 
-    def _build(self, closing: contextlib.AsyncExitStack) -> tuple[BaseEngine, _Progress]:
+    def _compute(self, progress: Progress, closing: contextlib.AsyncExitStack) -> Compute:
+        """The model; what it has open is closed with ``closing``."""
+        return Identity(self._order.feature_bytes)
+
+    def _build(self, closing: contextlib.AsyncExitStack) -> tuple[BaseEngine, Progress]:
         redis = connect_redis(self._settings.redis)
         closing.push_async_callback(redis.aclose)
-        progress = _Progress(self._pipeline.pipeline)
-        compute = Identity(self._order.feature_bytes)
+        progress = Progress(self._pipeline.pipeline)
+        compute = self._compute(progress, closing)
         worker = self._settings.worker
         processor = _Timed(
             self._pipeline,
@@ -124,7 +129,7 @@ class MeasuredWorker:
         settings = engine_settings(self._pipeline, self._settings)
         return _ENGINES[self._order.engine](settings, processor), progress
 
-    async def _all_published(self, engine: BaseEngine, progress: _Progress) -> None:
+    async def _all_published(self, engine: BaseEngine, progress: Progress) -> None:
         while progress.published < self._order.windows and engine.failure is None:
             progress.moved.clear()
             try:

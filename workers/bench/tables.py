@@ -102,3 +102,45 @@ def print_soak(report: dict[str, Any]) -> None:
         f"{report['after'].redis_keys}, of ended sessions: {', '.join(left) or 'none'}. "
         f"Ended sessions remembered: {report['sessions_remembered'] or 'none'}."
     )
+
+
+def print_inference(report: dict[str, Any]) -> None:
+    """Every side, and the ratios."""
+    rows = [
+        ("our worker", f"{report['windows_per_s']:.1f}", f"{report['windows_per_cpu_s']:.1f}"),
+        (
+            "bare loop",
+            f"{report['bare_windows_per_s']:.1f}",
+            f"{report['bare_windows_per_cpu_s']:.1f}",
+        ),
+        ("micro-batched, no broker", f"{report['batched_windows_per_s']:.1f}", ""),
+        ("the same in batches of one", f"{report['batch1_windows_per_s']:.1f}", ""),
+    ]
+    passes = len(report["passes"])
+    print_text(
+        f"{report['windows']:,} windows of {report['sessions']} sessions of {report['pipeline']}, "
+        f"batches of {report['max_batch']}, {report['device']}, "
+        + ("one pass" if passes == 1 else f"medians of {passes} passes")
+    )
+    print_table(["", "windows/s", "per CPU second"], rows)
+    energy = report["joules_per_1000_windows"]
+    print_text(
+        f"Windows per CPU second, worker of bare loop: {report['overhead_ratio']:.3f}. Batching: "
+        f"{report['batching_gain']:.2f} times the rate of batches of one "
+        f"({report['batching_gain_cpu']:.2f} by CPU time). Wait for a batch, p99: "
+        f"{report['p99_queue_ms']:.1f} ms. "
+        + (
+            "Energy is not measured here."
+            if energy is None
+            else f"{energy:.0f} J per 1,000 windows."
+        )
+    )
+
+
+def print_precision(loss: Any) -> None:
+    """What changed."""
+    print_text(
+        f"{loss.precision} against float32 on {loss.windows:,} windows, {loss.device}: "
+        f"{loss.labels_equal:.2%} of labels equal; probabilities differ by {loss.largest:.4f} at "
+        f"most, {loss.mean:.5f} on average"
+    )

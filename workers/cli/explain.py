@@ -6,6 +6,7 @@ import asyncio
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 EXAMPLE = example(
     "sensorium explain call-0001 last --pipeline call",
     "sensorium explain call-0001 2026-03-01T12:00:02Z --json | jq .findings",
+    "sensorium explain call-0001 last -p call --heat-map --task sentiment --out heat",
 )
 
 #: Topics of fewer records are read before a bar could be seen.
@@ -63,16 +65,39 @@ def explain(
             "partitioner (murmur2 of the key).",
         ),
     ] = None,
+    heat_map: Annotated[
+        bool,
+        typer.Option(
+            "--heat-map",
+            help="Load the model and ask what its answer rests on: each sensor's share, and where "
+            "in each frame. Saves and prints the frames themselves.",
+        ),
+    ] = False,
+    task: Annotated[
+        str | None,
+        typer.Option(metavar="TASK", help="With --heat-map. Default: the result's first task."),
+    ] = None,
+    label: Annotated[
+        str | None,
+        typer.Option(metavar="LABEL", help="With --heat-map. Default: the published answer."),
+    ] = None,
+    out: Annotated[
+        Path,
+        typer.Option(metavar="FOLDER", help="With --heat-map: where PNGs and JSON are saved."),
+    ] = Path("heat-maps"),
     config: ConfigOption = None,
     json: JsonOption = False,
 ) -> None:
     """Say why a window looks as it does. What each sensor gave and when, what is absent and why.
 
     Reads the window's results, the samples that they name, and what of the session was late or
-    invalid at the time. A payload is never printed.
+    invalid at the time. A payload is never printed, but with --heat-map frames are shown and saved.
     """
+    from workers.cli.heat_map import Asked, ask, show
     from workers.explain.selector import parse_selector
 
+    if not heat_map and (task is not None or label is not None):
+        raise WrongUsage("--task and --label: expected with --heat-map")
     settings = read_settings(config)
     pipelines = read_pipelines([pipeline] if pipeline is not None else None)
     try:
@@ -97,10 +122,20 @@ def explain(
         raise WrongUsage(f"--pipeline: expected one, {session!r} has such a window in {names}")
     if not found:
         raise WorkFailed(_not_found(session, window, missing))
+    (explanation,) = found
+    if not heat_map:
+        print_json(explanation) if json else _show(explanation)
+        return
+    with _progress(shown=is_terminal(sys.stderr)) as on_progress:
+        (served,) = (one for one in pipelines.values() if one.pipeline == explanation.pipeline)
+        inquiry = ask(Asked(task, label, out), served, explanation, settings, on_progress)
     if json:
-        print_json(found[0])
+        from msgspec.structs import asdict
+
+        print_json(asdict(explanation) | {"insight": inquiry.insight})
     else:
-        _show(found[0])
+        _show(explanation)
+        show(inquiry, out)
 
 
 async def _search(

@@ -18,8 +18,10 @@ from workers.cli import (
     dlq,
     doctor,
     events,
+    evidence,
     explain,
     feed,
+    models,
     pipelines,
     results,
     simulate,
@@ -90,8 +92,10 @@ _add(align.align, align.EXAMPLE, "align")
 _add(results.results, results.EXAMPLE, "results")
 _add(events.events, events.EXAMPLE, "events")
 _add(explain.explain, explain.EXAMPLE, "explain")
+_add(evidence.evidence, evidence.EXAMPLE, "evidence")
 _add(dlq.dlq, dlq.EXAMPLE, "dlq")
 _add(bench.bench, bench.EXAMPLE, "bench")
+_add(models.models, models.EXAMPLE, "models")
 _add(train.train, train.EXAMPLE, "train")
 _add(doctor.doctor, doctor.EXAMPLE, "doctor")
 _add(config.config, config.EXAMPLE, "config")

@@ -8,6 +8,7 @@ that the model would only average away.
 from __future__ import annotations
 
 import struct
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import cv2
@@ -137,16 +138,21 @@ def reduction(header: ImageHeader, shape: tuple[int, int]) -> int:
     return 1
 
 
-def _decode(
-    payload: bytes, media: MediaType, shape: tuple[int, int], *, color: bool
+def _read(
+    payload: bytes,
+    media: MediaType,
+    least: Callable[[ImageHeader], tuple[int, int]],
+    *,
+    color: bool,
 ) -> NDArray[np.uint8]:
+    """Pixels, of a JPEG reduced as far as leaves ``least`` (height, width) of them."""
     if media.essence not in ("image/jpeg", "image/jpg", "image/png"):
         raise CodecError(
             "unknown_content_type", f"expected image/jpeg or image/png, got {media.essence!r:.80}"
         )
     header = read_header(payload)
     # OpenCV decodes a PNG in full and shrinks it afterwards: only a JPEG gains by reduction.
-    factor = reduction(header, shape) if header.kind == "jpeg" else 1
+    factor = reduction(header, least(header)) if header.kind == "jpeg" else 1
     # An EXIF rotation would depend on the reader; a sensor's pixels are taken as they lie.
     flags = _REDUCED[factor, color] | cv2.IMREAD_IGNORE_ORIENTATION
     try:
@@ -157,9 +163,36 @@ def _decode(
         raise CodecError(
             f"bad_{header.kind}", f"{header.kind} of {header.width}x{header.height}: not decodable"
         )
+    return np.asarray(image, np.uint8)
+
+
+def _decode(
+    payload: bytes, media: MediaType, shape: tuple[int, int], *, color: bool
+) -> NDArray[np.uint8]:
+    image = _read(payload, media, lambda _: shape, color=color)
     height, width = shape
     resized = cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA)
     return np.asarray(resized, np.uint8).reshape(height, width, 3 if color else 1)
+
+
+def _within(width: int, height: int, longest_px: int) -> tuple[int, int]:
+    """Height and width with the longer side at most ``longest_px``, in proportion."""
+    scale = min(1.0, longest_px / max(width, height))
+    return max(1, round(height * scale)), max(1, round(width * scale))
+
+
+def read_pixels(payload: bytes, media: MediaType, longest_px: int) -> NDArray[np.uint8]:
+    """An image as it is, uint8 (height, width, 3), channels blue, green, red; shrunk in proportion
+    where its longer side has more than ``longest_px``. Raises ``CodecError``.
+    """
+    image = _read(
+        payload, media, lambda header: _within(header.width, header.height, longest_px), color=True
+    )
+    height, width = _within(image.shape[1], image.shape[0], longest_px)
+    if (height, width) == image.shape[:2]:
+        return image
+    resized = cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA)
+    return np.asarray(resized, np.uint8)
 
 
 def decode_frame(payload: bytes, media: MediaType) -> NDArray[np.uint8]:

@@ -59,8 +59,8 @@ def hash_text(text: str, speaker: str | None = None) -> NDArray[np.int64]:
     return np.asarray(ids[:MAX_IDS], np.int64)
 
 
-def decode_text(payload: bytes, media: MediaType) -> NDArray[np.int64]:
-    """Ids of one text, int64 (0 to MAX_IDS,).
+def read_text(payload: bytes, media: MediaType) -> tuple[str, str | None]:
+    """A text and, where the payload names one, its speaker.
 
     ``text/plain`` is UTF-8 (ASCII is a part of it); ``application/json`` is ``{"text": …,
     "words": [{"word", "start_ms", "end_ms"}], "speaker": …}``, of which only ``text`` is required.
@@ -77,11 +77,16 @@ def decode_text(payload: bytes, media: MediaType) -> NDArray[np.int64]:
             "not_utf8", f"expected UTF-8, byte {error.start} of {len(payload)} is not"
         ) from None
     if media.essence == "text/plain":
-        return hash_text(text)
+        return text, None
     if media.essence == "application/json":
         segment = read_json(payload, _segments)
-        return hash_text(segment.text, segment.speaker)
+        return segment.text, segment.speaker
     raise CodecError(
         "unknown_content_type",
         f"expected text/plain or application/json, got {media.essence!r:.80}",
     )
+
+
+def decode_text(payload: bytes, media: MediaType) -> NDArray[np.int64]:
+    """Ids of one text, int64 (0 to MAX_IDS,). Raises as ``read_text`` does."""
+    return hash_text(*read_text(payload, media))

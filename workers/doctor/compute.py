@@ -1,19 +1,15 @@
-"""The device and the models."""
+"""The device."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
 
 import torch
 
-from schemas.pipeline import Pipeline
 from schemas.settings import WorkerSettings
-from workers.backends.serving import check_serves
 from workers.device import resolve_device
 from workers.doctor.finding import Finding, ok, problem, split_error
-from workers.errors import DeviceError, ModelError
-from workers.model_file import load_model
+from workers.errors import DeviceError
 
 
 def check_device(worker: WorkerSettings) -> Finding:
@@ -43,26 +39,3 @@ def check_device(worker: WorkerSettings) -> Finding:
         else f"{os.cpu_count()} cores, {worker.threads or 1} threads"
     )
     return ok("device", f"{device} ({name}), torch {torch.__version__}")
-
-
-def check_models(pipelines: Iterable[Pipeline]) -> list[Finding]:
-    """Whether each pipeline's model is there, undamaged, and fits the pipeline file."""
-    findings = []
-    for pipeline in pipelines:
-        check = f"model of {pipeline.pipeline}"
-        try:
-            model = load_model(pipeline.model.name)
-            manifest = model.manifest
-            check_serves(manifest.name, manifest.modalities, manifest.tasks, pipeline)
-        except ModelError as error:
-            findings.append(
-                problem(
-                    check,
-                    " ".join(str(error).split()),
-                    f"sensorium train --pipeline {pipeline.pipeline}, or name a model folder in "
-                    "the pipeline file",
-                )
-            )
-        else:
-            findings.append(ok(check, f"version {model.ref.version}, sha256 {model.ref.digest}"))
-    return findings

@@ -53,7 +53,9 @@ def _servers(settings: Settings, pipelines: Sequence[Pipeline]) -> Iterator[Find
 
 
 def _compute(settings: Settings, pipelines: Sequence[Pipeline]) -> Iterator[Finding]:
-    from workers.doctor.compute import check_device, check_models
+    from workers.doctor.compute import check_device
+    from workers.doctor.models import check_models, check_serving
 
     yield check_device(settings.worker)
-    yield from check_models(pipelines)
+    yield from check_models(pipelines, settings.worker)
+    yield from check_serving(settings.redis, pipelines)

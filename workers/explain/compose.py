@@ -64,6 +64,7 @@ def compose(pipeline: Pipeline, gathered: Gathered) -> Explanation:
         closing=newest.closing,
         quality=result.quality,
         answers=result.tasks,
+        model=result.model,
         sensors=sensors,
         samples=tuple(
             sorted(
@@ -72,6 +73,8 @@ def compose(pipeline: Pipeline, gathered: Gathered) -> Explanation:
             )
         ),
         limits=tuple(gathered.limits),
+        shares=result.modalities,
+        contributions=None if result.contributions is msgspec.UNSET else result.contributions,
     )
     return msgspec.structs.replace(explanation, findings=tuple(findings(explanation)))
 

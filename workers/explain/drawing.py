@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from rich import box
 from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
 from schemas.units import US_PER_MS, us_to_iso
+from workers.explain.bars import bars
 from workers.explain.findings import ABSENT_IN_WORDS
 from workers.explain.model import Explanation, SampleMark, SensorFacts
 from workers.explain.timeline import timeline
@@ -24,6 +27,7 @@ def draw(explanation: Explanation) -> RenderableType:
         Text(),
         _revisions(explanation),
         _sensors(explanation),
+        *_contributions(explanation),
         *timeline(explanation),
         Text(),
         _findings(explanation),
@@ -42,6 +46,8 @@ def _head(explanation: Explanation) -> Table:
         ("window", span_text(window.start_us, window.end_us)),
         ("result", explanation.result_id),
         ("answers", _answers(explanation)),
+        ("shares", _shares(explanation)),
+        ("model", _model(explanation)),
         ("watermark", _watermark(explanation)),
         ("idle", _idle(explanation)),
         (
@@ -59,6 +65,25 @@ def _answers(explanation: Explanation) -> str:
         f"{task}: {answer.label} {answer.probabilities.get(answer.label, 0.0):.0%}"
         for task, answer in explanation.answers.items()
     )
+
+
+def _model(explanation: Explanation) -> str:
+    model = explanation.model
+    return f"{plain(model.name)} {plain(model.version)} ({model.digest[:12]})"
+
+
+def _shares(explanation: Explanation) -> str:
+    """The model's own, the largest first."""
+    falling = sorted(explanation.shares.items(), key=lambda one: -one[1])
+    return ", ".join(f"{modality} {share:.0%}" for modality, share in falling) or "none"
+
+
+def _contributions(explanation: Explanation) -> Iterator[RenderableType]:
+    if explanation.contributions is not None:
+        modality_of = {sensor.name: sensor.use.modality for sensor in explanation.sensors}
+        for task, found in explanation.contributions.tasks.items():
+            probability = explanation.answers[task].probabilities[found.label]
+            yield bars(task, found, probability, explanation.shares, modality_of)
 
 
 def _watermark(explanation: Explanation) -> str:

@@ -9,7 +9,8 @@ from typing import Literal
 
 import msgspec
 
-from schemas.result import Cause, Quality, SensorUse, TaskResult
+from schemas.contributions import Contributions
+from schemas.result import Cause, ModelRef, Quality, SensorUse, TaskResult
 
 #: ``used``: the model had it. ``unused``: the window's, but the matcher chose another. ``other``: a
 #: neighbouring window's. ``late`` and ``invalid``: diverted, as too late or as unreadable.
@@ -92,6 +93,7 @@ class Explanation(msgspec.Struct, frozen=True):
     ``view``: the span that is drawn, the window and a margin on each side; ``previous`` and
     ``next``: the spans of the neighbouring windows that have results. ``samples``: those that
     touch the view, in order of time. ``limits``: what was not looked at, one sentence each.
+    ``shares``: the model's own, of modalities; ``contributions``: where the result has them.
     """
 
     pipeline: str
@@ -106,10 +108,13 @@ class Explanation(msgspec.Struct, frozen=True):
     closing: Closing
     quality: Quality
     answers: dict[str, TaskResult]
+    model: ModelRef
     sensors: tuple[SensorFacts, ...]
     samples: tuple[SampleMark, ...]
     limits: tuple[str, ...] = ()
     findings: tuple[str, ...] = ()
+    shares: dict[str, float] = {}
+    contributions: Contributions | None = None
 
     @property
     def final(self) -> bool:

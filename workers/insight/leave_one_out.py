@@ -82,7 +82,8 @@ def contributions(
     *,
     max_batch: int,
 ) -> list[Contributions | None]:
-    """For each window and its answer; ``None`` where the model fails without one of its parts.
+    """For each window and its answer; ``None`` where the model does not answer without one of its
+    parts.
 
     ``fuse`` is called with at most ``max_batch`` windows, those of one window next to each other.
     Raises what it raises where no window is to blame.
@@ -110,7 +111,8 @@ def _compared(
     failed = False
     for positions in parts.distinct():
         one = next(found)
-        if isinstance(one, Exception):
+        # What a fall-back answers cannot be compared with what the model itself did.
+        if isinstance(one, Exception) or one.model != answer.model:
             failed = True
         else:
             reduced[positions] = one

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 import msgspec
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
+
+from schemas.settings import RedisSettings
+from streams.redis_client import connect_redis
 
 log = logging.getLogger(__name__)
 
@@ -98,3 +101,12 @@ class Board:
         if dead:
             await self._redis.hdel(self._key, *dead)
         return sorted(notices, key=lambda one: one.worker)
+
+
+async def read_boards(settings: RedisSettings, pipelines: Iterable[str]) -> list[Notice]:
+    """The notices of these pipelines' workers. Raises the client's errors."""
+    redis = connect_redis(settings)
+    try:
+        return [notice for name in pipelines for notice in await Board(redis, name).read()]
+    finally:
+        await redis.aclose()

@@ -34,9 +34,14 @@ class Identity(msgspec.Struct, frozen=True):
     sha256: str = ""
 
 
+def is_part(value: str) -> bool:
+    """Whether a name or version is fit for a folder."""
+    return _PART.fullmatch(value) is not None
+
+
 def check_part(kind: str, value: str) -> str:
     """The name or version itself. Raises ``ModelError`` where it is not fit for a folder."""
-    if not _PART.fullmatch(value):
+    if not is_part(value):
         raise ModelError(
             value,
             f"expected a {kind} of letters, digits and any of '._+-', beginning with a letter or "

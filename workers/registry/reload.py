@@ -13,6 +13,7 @@ from schemas.settings import WorkerSettings
 from streams.model_metrics import ModelMetrics
 from workers.errors import ModelError
 from workers.inference.compute import ModelCompute
+from workers.inference.observing import Observer
 from workers.registry.board import POST_EVERY_S, Board, Notice, Refusal
 from workers.registry.candidate import open_candidate
 from workers.registry.choice import Choice, Opened, can_change, choose
@@ -51,6 +52,7 @@ class Reloader:
         exchange: Exchange,
         metrics: ModelMetrics,
         board: Board,
+        observer: Observer | None = None,
     ) -> None:
         """``exchange`` answers by a model from now on, and returns once the former is unused;
         False where it is too late for that.
@@ -66,6 +68,7 @@ class Reloader:
         self._exchange = exchange
         self._metrics = metrics
         self._board = board
+        self._observer = observer
         self._since_ms = _now_ms()
         self._refused: Choice | None = None
         self._refusal: Refusal | None = None
@@ -118,7 +121,7 @@ class Reloader:
     async def _try(self, wanted: Choice) -> None:
         began = time.perf_counter()
         try:
-            compute = await open_candidate(self._pipeline, wanted, self._worker)
+            compute = await open_candidate(self._pipeline, wanted, self._worker, self._observer)
         except Exception as error:
             # Whatever is wrong with a candidate must not reach the model that serves.
             self._refuse(wanted, f"{type(error).__name__}: {error}")

@@ -14,7 +14,7 @@ import msgspec
 from workers.errors import ModelError
 from workers.registry.active_file import changing, read_history, write_history
 from workers.registry.history import Activation, History, activated, former
-from workers.registry.layout import MODEL_FILE, SHIPPED, check_part, read_identity
+from workers.registry.layout import MODEL_FILE, SHIPPED, check_part, is_part, read_identity
 from workers.registry.sums import check_weights, write_sums
 
 
@@ -43,16 +43,21 @@ class Registry:
         self._now = now
 
     def names(self) -> list[str]:
-        """Every model of which there is a version."""
+        """Every model of which there is a version; folders that cannot be one are passed over."""
         shipped = {path.parent.name for path in SHIPPED.glob(f"*/{MODEL_FILE}")}
-        return sorted(shipped | {path.parts[-3] for path in self.root.glob(f"*/*/{MODEL_FILE}")})
+        own = {
+            path.parts[-3]
+            for path in self.root.glob(f"*/*/{MODEL_FILE}")
+            if is_part(path.parts[-3]) and is_part(path.parts[-2])
+        }
+        return sorted(shipped | own)
 
     def versions(self, name: str) -> list[str]:
         """The versions of a model, in the order of their numbers; none where it is unknown."""
         own = {path.parent.name for path in self._folder(name).glob(f"*/{MODEL_FILE}")}
         shipped = self.shipped(name)
         found = own | ({shipped} if shipped is not None else set())
-        return sorted((one for one in found if not one.startswith(".")), key=_natural)
+        return sorted(filter(is_part, found), key=_natural)
 
     def shipped(self, name: str) -> str | None:
         """The version of that name that comes with the package."""

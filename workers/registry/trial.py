@@ -12,7 +12,7 @@ import numpy as np
 from schemas.pipeline import Pipeline
 from schemas.sample import Modality, Sample
 from streams.align.types import Window, WindowSample
-from streams.compute import BadSample, Compute, Fusion
+from streams.compute import BadSample, Compute, Dropped, Fusion
 from workers.errors import ModelError
 
 #: Longest wait for the answers. A shipped model takes 50 ms on one core; the first calls of a
@@ -81,20 +81,24 @@ async def try_out(pipeline: Pipeline, compute: Compute) -> None:
         _check(name, answer)
 
 
-def _window(name: str, samples: Sequence[Sample], features: Sequence[bytes | BadSample]) -> Window:
+def _window(
+    name: str, samples: Sequence[Sample], features: Sequence[bytes | BadSample | Dropped]
+) -> Window:
     taken = []
     for sample, feature in zip(samples, features, strict=True):
-        if isinstance(feature, BadSample):
+        if not isinstance(feature, bytes):
+            got = "none" if isinstance(feature, Dropped) else f"{feature.reason}: {feature.message}"
             raise ModelError(
-                name,
-                f"expected a feature of a valid sample of input {sample.input!r}, got "
-                f"{feature.reason}: {feature.message}",
+                name, f"expected a feature of a valid sample of input {sample.input!r}, got {got}"
             )
         taken.append(WindowSample(sample.sensor, sample.input, 0, 0, 0, feature))
     return Window(0, "trial", 0, 1, tuple(taken), {}, 0)
 
 
 def _check(name: str, answer: Fusion) -> None:
+    if answer.failure is not None or answer.culprit is not None:
+        reason = answer.failure or (answer.culprit and answer.culprit.reason)
+        raise ModelError(name, f"expected an answer to a window of valid samples, got {reason}")
     for task, probabilities in answer.tasks.items():
         values = list(probabilities.values())
         if not all(math.isfinite(value) for value in values):

@@ -95,6 +95,11 @@ def align(pipeline: Pipeline, items: Iterable[FeedItem]) -> list[Window]:
     return timeline.take_windows()
 
 
+def sample_positions(window: Window) -> NDArray[np.int64]:
+    """Of a window of ``align``: which items its samples are, int64 (n,)."""
+    return np.frombuffer(b"".join(s.feature for s in window.samples), _INDEX).astype(np.int64)
+
+
 def record(
     pipeline: Pipeline, scene: Scene, alone: Mapping[Modality, Scene] | None = None
 ) -> Recording:
@@ -135,7 +140,7 @@ def _labelled(
     alone: Mapping[Modality, Scene],
 ) -> LabelledWindow:
     samples = window.samples
-    positions = np.frombuffer(b"".join(s.feature for s in samples), _INDEX).astype(np.int64)
+    positions = sample_positions(window)
     span = (window.start_us, window.end_us)
     told = {
         MODALITIES.index(modality): scene.labels(window.session, *span)

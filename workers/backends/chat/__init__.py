@@ -1,0 +1,1 @@
+"""Large multimodal models behind an OpenAI-compatible endpoint: vLLM, SGLang, …"""

@@ -1,0 +1,1 @@
+"""Hugging Face transformers folders on disk: a classifier a modality."""

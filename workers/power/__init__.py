@@ -1,0 +1,1 @@
+"""What the machine says of its energy, and of its GPU."""
