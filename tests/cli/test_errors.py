@@ -83,9 +83,11 @@ def test_a_redis_that_does_not_answer(
 @pytest.mark.integration
 def test_weights_that_are_missing(on_stack: Stack, own_pipeline: tuple[str, str]) -> None:
     path, _ = own_pipeline
+    assert run_apart("topics", "create", "--pipeline", path).status == 0
     done = run_apart("worker", "--pipeline", path, "--web-port", "0")
     assert done.status == WRONG_USAGE
-    assert "model 'no-such-model': expected a folder with model.json" in done.complaint
+    # Health is served, and logged, before the model is looked for.
+    assert "model 'no-such-model': expected one of ['call'" in done.err.splitlines()[-1]
 
 
 @pytest.mark.parametrize(

@@ -69,7 +69,7 @@ def test_a_worker_that_cannot_start_ends_the_demo_with_the_workers_own_words(
     file.write_text(text.replace("  name: call\n", "  name: no-such-model\n"))
     done = run_apart("demo", "--pipeline", str(file), "--json")
     assert done.out == ""
-    assert "model 'no-such-model': expected a folder with model.json" in done.err.splitlines()[-1]
+    assert "model 'no-such-model': expected one of" in done.err.splitlines()[-1]
 
 
 @contextmanager
