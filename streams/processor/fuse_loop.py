@@ -16,12 +16,9 @@ the later steps with the same ids and the same content.
 from __future__ import annotations
 
 import asyncio
-from collections import Counter
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-
-import msgspec
 
 from schemas.pipeline import Pipeline
 from streams.align.spec import AlignSpec
@@ -31,6 +28,7 @@ from streams.engine.port import Engine
 from streams.metrics import Metrics
 from streams.processor.culprits import Culprits
 from streams.processor.fusing import Fused, fuse_windows
+from streams.processor.measuring import measure
 from streams.processor.outputs import event_record, result_record
 from streams.processor.shard import Shard
 from streams.processor.shards import OwnedShards
@@ -244,40 +242,8 @@ class FuseLoop:
         records = [result_record(self._pipeline, shard, result) for shard, result in fused.results]
         records += [event_record(self._pipeline, shard, event) for shard, event in fused.events]
         await self._engine.publish(records)
-        self._measure(fused)
+        measure(fused, self._metrics, self._clock_ms())
         self._published(fused)
-
-    def _measure(self, fused: Fused) -> None:
-        """Once a batch: what a batch has in common is measured together."""
-        metrics, now_ms = self._metrics, self._clock_ms()
-        metrics.stage("fuse", fused.fuse_seconds, len(fused.windows))
-        for model, count in fused.stood_in.items():
-            metrics.models.stood_in(model, count)
-        by_cause: Counter[tuple[bool, str]] = Counter()
-        absent: Counter[tuple[str, str]] = Counter()
-        dropped: Counter[str] = Counter()
-        for _, result in fused.results:
-            by_cause[result.final, result.cause] += 1
-            if result.failure is not msgspec.UNSET:
-                metrics.unanswered(result.failure)
-            if result.final:
-                metrics.window(result.quality.completeness, result.quality.skew_ms / 1000)
-                for use in result.sensors.values():
-                    if use.absent is not None:
-                        absent[use.modality, use.absent] += 1
-                    if use.dropped:
-                        dropped[use.modality] += use.dropped
-        for window in fused.windows:
-            if window.final and not window.over:
-                metrics.watermark_lag((now_ms - window.end_us / 1000) / 1000)
-        for (final, cause), count in by_cause.items():
-            metrics.results(final, count, cause)
-        for (modality, reason), count in absent.items():
-            metrics.absent(modality, reason, count)
-        for modality, count in dropped.items():
-            metrics.samples(modality, "dropped", count)
-        for _, event in fused.events:
-            metrics.event(event.action)
 
     async def _finish(self, shard: Shard, fused: Fused) -> None:
         keys = _keys(fused.windows, shard.number)
