@@ -2,19 +2,29 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
+from workers.cli.bench_inference import (
+    INFERENCE_EXAMPLE,
+    PRECISION_EXAMPLE,
+    inference,
+    precision,
+)
+from workers.cli.bench_options import (
+    FeatureOption,
+    PartitionsOption,
+    ReportOption,
+    SeedOption,
+    print_report,
+    progress,
+)
 from workers.cli.children import run_with_children
 from workers.cli.failures import WorkFailed, WrongUsage
 from workers.cli.options import ConfigOption, example, read_settings
-from workers.cli.output import is_terminal, print_json
 
 if TYPE_CHECKING:
-    from schemas.pipeline import Pipeline
     from workers.bench.workload import Trouble
 
 bench = typer.Typer()
@@ -23,18 +33,6 @@ EXAMPLE = example("sensorium bench align", "sensorium bench latency --rate 5000 
 #: Sizes where none are given; ``--verify`` plays eleven recordings.
 _SESSIONS, _SECONDS = 200, 60
 _VERIFY_SESSIONS, _VERIFY_SECONDS = 40, 20
-
-PartitionsOption = Annotated[int, typer.Option(min=1, max=64, help="Partitions of each topic.")]
-SeedOption = Annotated[int, typer.Option(min=0, help="The same seed gives the same recording.")]
-FeatureOption = Annotated[
-    int | None,
-    typer.Option(
-        min=8, metavar="BYTES", help="Keep so much of a payload as its feature. Default: all."
-    ),
-]
-ReportOption = Annotated[
-    bool, typer.Option("--json", help="Only the report on standard output, as one object.")
-]
 
 
 @bench.callback(invoke_without_command=True)
@@ -108,7 +106,7 @@ def align(
         seed=seed,
         trouble=_trouble(transcripts_late, silent_from_middle, fast_session, clock_offset),
     )
-    note = _progress()
+    note = progress()
     if verify:
         work = verify_align(
             workload, settings, engine=engine, feature_bytes=feature_bytes, note=note
@@ -123,7 +121,7 @@ def align(
             note=note,
         )
     report = run_with_children(work)
-    _print(report, print_verify if verify else print_align, json=json)
+    print_report(report, print_verify if verify else print_align, json=json)
     if not report["flawless"]:
         raise WorkFailed(
             f"expected every window exact and no other one published, got {report['exact_pct']} % "
@@ -155,7 +153,7 @@ def latency(
     from workers.bench.latency import find_rate, measure_latency
     from workers.bench.tables import print_latency
 
-    settings, note = read_settings(config), _progress()
+    settings, note = read_settings(config), progress()
 
     async def run() -> dict[str, Any]:
         wanted = rate or await find_rate(
@@ -172,7 +170,7 @@ def latency(
             note=note,
         )
 
-    _print(run_with_children(run()), print_latency, json=json)
+    print_report(run_with_children(run()), print_latency, json=json)
 
 
 @bench.command("soak", epilog=example("sensorium bench soak --minutes 30"))
@@ -199,10 +197,10 @@ def soak(
             rate=rate,
             partitions=partitions,
             seed=seed,
-            note=_progress(),
+            note=progress(),
         )
     )
-    _print(report, print_soak, json=json)
+    print_report(report, print_soak, json=json)
     if report["sessions_left"] or not report["flawless"]:
         raise WorkFailed(
             "expected no key of an ended session and every window exact, got keys of "
@@ -210,90 +208,8 @@ def soak(
         )
 
 
-PipelineName = Annotated[
-    str, typer.Option("--pipeline", "-p", metavar="NAME|FILE", help="One that has a scene.")
-]
-SceneSessions = Annotated[int, typer.Option(min=1, max=1_000, help="Sessions at the same time.")]
-SceneSeconds = Annotated[float, typer.Option(min=2, help="Length of a session, event time.")]
-
-
-@bench.command("inference", epilog=example("sensorium bench inference --passes 3 --json"))
-def inference(
-    pipeline: PipelineName = "call",
-    sessions: SceneSessions = 64,
-    seconds: SceneSeconds = 12,
-    max_batch: Annotated[
-        int | None, typer.Option(min=1, max=4096, help="Default: the pipeline file's.")
-    ] = None,
-    seed: SeedOption = 7,
-    passes: Annotated[int, typer.Option(min=1, max=100, help="Medians are reported.")] = 1,
-    config: ConfigOption = None,
-    json: ReportOption = False,
-) -> None:
-    """Compute a simulated scene. The whole worker, beside a bare loop over the same model.
-
-    A backlog of the scene is worked off by a worker (broker, decode, align, fuse, publish), and
-    computed in one loop with the same codecs, model and batches and without a broker; then behind
-    the worker's micro-batchers, in full batches and in batches of one. Fails where a window is
-    missing.
-    """
-    from workers.bench.inference import measure_inference
-    from workers.bench.load import SceneLoad
-    from workers.bench.tables import print_inference
-
-    spec = _scene_pipeline(pipeline, max_batch=max_batch)
-    report = run_with_children(
-        measure_inference(
-            spec,
-            SceneLoad(sessions, seconds, seed),
-            read_settings(config),
-            passes=passes,
-            note=_progress(),
-        )
-    )
-    _print(report, print_inference, json=json)
-    if not report["complete"]:
-        raise WorkFailed(
-            f"expected {report['windows']} windows from the worker, got "
-            f"{min(each.worker.windows for each in report['passes'])}"
-        )
-
-
-@bench.command("precision", epilog=example("sensorium bench precision --precision bfloat16"))
-def precision(
-    pipeline: PipelineName = "call",
-    sessions: SceneSessions = 16,
-    seconds: SceneSeconds = 12,
-    precision: Annotated[
-        Literal["bfloat16", "float16"], typer.Option(help="To compare with float32.")
-    ] = "bfloat16",
-    seed: SeedOption = 7,
-    config: ConfigOption = None,
-    json: ReportOption = False,
-) -> None:
-    """Compare precisions. What a shorter one changes in labels and probabilities."""
-    from workers.bench.inference import measure_precision
-    from workers.bench.load import SceneLoad
-    from workers.bench.tables import print_precision
-
-    spec = _scene_pipeline(pipeline, precision=precision)
-    load = SceneLoad(sessions, seconds, seed)
-    loss = run_with_children(measure_precision(spec, load, read_settings(config)))
-    (print_json if json else print_precision)(loss)
-
-
-def _scene_pipeline(name: str, **model: object) -> Pipeline:
-    from schemas.pipeline_file import load_pipeline
-    from streams.scenes.catalog import SCENES
-
-    spec = load_pipeline(name)
-    if spec.pipeline not in SCENES:
-        raise WrongUsage(
-            f"--pipeline: expected one that has a scene ({', '.join(SCENES)}), got "
-            f"{spec.pipeline!r}"
-        )
-    given = {key: value for key, value in model.items() if value is not None}
-    return spec.model_copy(update={"model": spec.model.model_copy(update=given)})
+bench.command("inference", epilog=INFERENCE_EXAMPLE)(inference)
+bench.command("precision", epilog=PRECISION_EXAMPLE)(precision)
 
 
 def _trouble(late: str, silent: str | None, fast: int, offset: str) -> Trouble:
@@ -318,17 +234,3 @@ def _milliseconds(option: str, text: str) -> int:
         return to_us(parse_duration(text)) // 1_000
     except ValueError as error:
         raise WrongUsage(f"{option}: {error}, got {text!r}") from None
-
-
-def _progress() -> Callable[[str], None]:
-    """Says on a terminal what is being done; standard output is the report's alone."""
-
-    def note(text: str) -> None:
-        if is_terminal(sys.stderr):
-            print(f"  {text} …", file=sys.stderr, flush=True)  # noqa: T201
-
-    return note
-
-
-def _print(report: dict[str, Any], as_table: Callable[[Any], None], *, json: bool) -> None:
-    (print_json if json else as_table)(report)
