@@ -115,7 +115,7 @@ class WorkerSettings(_Strict):
     lease_ms: int = Field(default=30_000, ge=1_000, le=600_000)
     tick_interval_ms: int = Field(default=100, ge=10, le=10_000)
     #: Due windows that make reading wait until fusion has caught up.
-    max_due_windows: int = Field(default=2_000, ge=1, le=1_000_000)
+    max_due_windows: int = Field(default=1_000, ge=1, le=1_000_000)
     #: Folder of the registry: ``<name>/<version>/`` with ``model.json``. It need not be there.
     models: Path = Path("models")
     #: How often the registry is asked which version is active.
