@@ -111,8 +111,9 @@ class InputSpec(Strict):
     #: Correction of this input's clocks, and of single sensors that differ from it.
     clock: SensorClock = SensorClock()
     sensor_clocks: dict[SensorName, SensorClock] = Field(default_factory=dict)
-    #: What to do when the memory that ``limits`` allows is full: hold the input's reader back, or
-    #: drop samples, the oldest kept or those that come; every drop is counted in its result.
+    #: What to do when the memory that ``limits`` allows is full, or when more samples wait for the
+    #: encoder than ``worker.max_queued_samples``: hold the input's reader back, or drop samples,
+    #: the oldest kept or those that come; every drop is counted in its result.
     overload: Literal["wait", "drop_oldest", "drop_newest"] = "wait"
 
     @property

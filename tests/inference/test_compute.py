@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+import threading
+from collections.abc import Iterator, Sequence
+from datetime import timedelta
 from pathlib import Path
 from unittest import mock
 
@@ -13,13 +15,15 @@ import torch
 
 from schemas.sample import Modality, Sample
 from streams.align.types import Window, WindowSample
-from streams.compute import BadSample
+from streams.compute import DROPPED, BadSample
+from tests.inference.fragile import POISON_FUSE, FragileModel
 from tests.workers.models import TASKS, cpu_compute, pipeline, write_model
 from tests.workers.payloads import example, sample
 from workers.backends.reference import ReferenceModel
 from workers.encoders.feature import FEATURE_BYTES
 from workers.errors import DeviceError, ModelError
 from workers.inference.compute import ModelCompute
+from workers.inference.observing import Stage, Unobserved
 
 
 @pytest.fixture
@@ -179,3 +183,100 @@ async def test_features_are_finite_for_extreme_but_valid_input(compute: ModelCom
         ]
     )
     assert all(isinstance(result, bytes) for result in results)
+
+
+class Gated(FragileModel):
+    """Encodes once the gate is open."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.gate = threading.Event()
+
+    def encode(self, modality: Modality, decoded: Sequence[bytes]) -> list[bytes]:
+        assert self.gate.wait(10)
+        return super().encode(modality, decoded)
+
+
+def overloaded(overload: str) -> tuple[ModelCompute, Gated]:
+    """At most 128 samples are decoded and encoded at once, and 64 more may wait."""
+    served = pipeline("any")
+    inputs = {
+        name: spec.model_copy(update={"overload": overload}) for name, spec in served.inputs.items()
+    }
+    model = Gated()
+    served = served.model_copy(update={"inputs": inputs})
+    return ModelCompute(served, model, max_queued_samples=64), model
+
+
+async def encoded_under(overload: str) -> list[str]:
+    """Of four calls of 64 samples each that come while the model stands still: what became of
+    them.
+    """
+    compute, model = overloaded(overload)
+    calls = []
+    for number in range(4):
+        chunk = [vitals(60, 64 * number + n) for n in range(64)]
+        calls.append(asyncio.create_task(compute.encode(chunk)))
+        for _ in range(10):
+            await asyncio.sleep(0)
+    model.gate.set()
+    results = await asyncio.gather(*calls)
+    compute.close()
+    return ["dropped" if set(each) == {DROPPED} else "encoded" for each in results]
+
+
+@pytest.mark.parametrize(
+    ("overload", "expected"),
+    [
+        ("wait", ["encoded"] * 4),
+        ("drop_newest", ["encoded", "encoded", "encoded", "dropped"]),
+        ("drop_oldest", ["encoded", "encoded", "dropped", "encoded"]),
+    ],
+)
+async def test_what_too_many_samples_wait_for_is_dropped_as_the_input_says(
+    overload: str, expected: list[str]
+) -> None:
+    assert await encoded_under(overload) == expected
+
+
+async def test_a_window_that_the_model_fails_on_is_answered_without_the_culprit() -> None:
+    compute = ModelCompute(pipeline("any"), FragileModel())
+    windows = [window([b"fine", POISON_FUSE if n == 41 else b"fine"]) for n in range(64)]
+    answers = await compute.fuse(windows)
+    compute.close()
+    blamed = [n for n, answer in enumerate(answers) if answer.culprit is not None]
+    assert blamed == [41]
+    assert {answer.failure for answer in answers} == {None}
+
+
+async def test_every_batch_is_told_with_its_stage_and_modality() -> None:
+    told: list[tuple[str, str, int]] = []
+
+    class Told(Unobserved):
+        def batch(
+            self,
+            stage: Stage,
+            modality: str,
+            items: int,
+            seconds: float,
+            queued: Sequence[tuple[float, int]],
+        ) -> None:
+            assert sum(count for _, count in queued) == items
+            told.append((stage, modality, items))
+
+    compute = ModelCompute(pipeline("any"), FragileModel(), observer=Told())
+    await compute.encode([vitals(60, n) for n in range(3)])
+    await compute.fuse([window([b"fine"])])
+    compute.close()
+    assert told == [("decode", "series", 3), ("encode", "series", 3), ("fuse", "", 1)]
+
+
+async def test_the_pipeline_files_delay_wins_over_the_workers() -> None:
+    served = pipeline("any")
+    model = served.model.model_copy(update={"max_delay": timedelta(0)})
+    compute = ModelCompute(
+        served.model_copy(update={"model": model}), FragileModel(), max_delay_ms=60_000
+    )
+    async with asyncio.timeout(10):
+        assert await compute.encode([vitals(60)]) == [vitals(60).payload]
+    compute.close()

@@ -12,8 +12,9 @@ from schemas.envelope_reader import EnvelopeReader
 from schemas.pipeline import Pipeline
 from schemas.sample import Modality, Sample
 from streams.align.spec import from_pipeline
-from streams.align.types import Entry
-from streams.compute import BadSample
+from streams.align.types import DROPPED as KEPT_AS_DROPPED
+from streams.align.types import SAMPLE, Entry
+from streams.compute import DROPPED, BadSample, Dropped
 from streams.metrics import Metrics
 from streams.processor.intake import Intake, take_in
 from streams.records import Chunk, Record, TopicPartition
@@ -270,3 +271,33 @@ async def test_a_known_sample_is_passed_on_whole_and_is_not_cut() -> None:
     desk = Desk(matcher=OVERLAP)
     taken = await desk.take(record(7, headers=spanning(900_000, 2_100_000)), known_below=8)
     assert [(e.part, e.end_us, e.feature) for e in taken.entries] == [(0, 2_100_000, b"")]
+
+
+class FullCompute(FakeCompute):
+    """Has no room for samples of value ``shed``."""
+
+    async def encode(self, samples: Sequence[Sample]) -> list[bytes | BadSample | Dropped]:
+        found = await super().encode(samples)
+        return [
+            DROPPED if sample.payload == b"shed" else feature
+            for sample, feature in zip(samples, found, strict=True)
+        ]
+
+
+async def test_a_sample_that_was_dropped_before_the_encoder_goes_on_as_dropped() -> None:
+    desk = Desk()
+    desk.compute = FullCompute()
+    taken = await desk.take(record(4), record(5, b"shed"))
+    assert [each.kind for each in taken.entries] == [SAMPLE, KEPT_AS_DROPPED]
+    assert taken.entries[1].feature is None
+    assert taken.dead_letters == []
+    assert desk.count("samples", modality="audio", outcome="encoded") == 1
+
+
+async def test_a_part_that_was_dropped_is_counted_in_its_own_tile() -> None:
+    desk = Desk(matcher={"kind": "overlap"})
+    desk.compute = FullCompute()
+    long = Record(TP.topic, 0, 3, 900, b"s", b"shed", [("ce_duration", b"200")])
+    taken = await desk.take(long)
+    assert {each.kind for each in taken.entries} == {KEPT_AS_DROPPED}
+    assert {each.offset for each in taken.entries} == {3}
