@@ -109,8 +109,10 @@ def _check_url(url: str, schemes: tuple[str, ...]) -> None:
         named = None
     if not named:
         raise ValueError(f"url: expected {' or '.join(f'{s}://host:port' for s in schemes)}")
-    if parts.username or parts.password:
-        raise ValueError("url: expected no user or password in it; name a variable, api_key_env")
+    if parts.username or parts.password or parts.query or parts.fragment:
+        raise ValueError(
+            "url: expected no user, password or query in it; a key is named by api_key_env"
+        )
 
 
 Remote = Annotated[KserveRemote | ChatRemote, Field(discriminator="kind")]

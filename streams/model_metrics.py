@@ -61,6 +61,12 @@ class ModelMetrics:
             buckets=_DIFFERENCE_BUCKETS,
             registry=registry,
         )
+        self._stood_in = Counter(
+            "sensorium_model_stood_in",
+            "Windows that another model answered than the one that was asked, by which did.",
+            ("pipeline", "model"),
+            registry=registry,
+        )
         self._refused.labels(pipeline).set(0)
 
     def serves(self, model: ModelRef) -> None:
@@ -78,6 +84,10 @@ class ModelMetrics:
     def refuses(self, refuses: bool) -> None:
         """Whether another model answers than the one that should."""
         self._refused.labels(self._pipeline).set(refuses)
+
+    def stood_in(self, model: str, count: int) -> None:
+        """Windows that a fall-back answered."""
+        self._stood_in.labels(self._pipeline, model).inc(count)
 
     def shadow_windows(self, outcome: str, count: int) -> None:
         if count:

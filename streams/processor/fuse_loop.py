@@ -34,7 +34,7 @@ from streams.processor.fusing import Fused, fuse_windows
 from streams.processor.outputs import event_record, result_record
 from streams.processor.shard import Shard
 from streams.processor.shards import OwnedShards
-from streams.processor.waiting import until_answered
+from streams.processor.waiting import LAST_CALL_S, until_answered
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,14 +95,21 @@ class FuseLoop:
         self._task = asyncio.create_task(self._run(), name="fuse")
 
     async def stop(self) -> None:
-        """Stop between two batches; what is leased and unpublished is handed out again."""
+        """Stop between two batches, or give up one that a model elsewhere takes too long to answer;
+        what is leased and unpublished is handed out again.
+        """
         self._stopping.set()
         if self._task is not None:
-            async with self._batch:
+            try:
+                await asyncio.wait_for(self._batch.acquire(), LAST_CALL_S)
+            except TimeoutError:
+                self._task.cancel()
+            else:
                 try:
                     await self._publishing_done()
                 finally:
                     self._task.cancel()
+                    self._batch.release()
             (ended,) = await asyncio.gather(self._task, return_exceptions=True)
             self._task = None
             if isinstance(ended, Exception):
@@ -244,6 +251,8 @@ class FuseLoop:
         """Once a batch: what a batch has in common is measured together."""
         metrics, now_ms = self._metrics, self._clock_ms()
         metrics.stage("fuse", fused.fuse_seconds, len(fused.windows))
+        for model, count in fused.stood_in.items():
+            metrics.models.stood_in(model, count)
         by_cause: Counter[tuple[bool, str]] = Counter()
         absent: Counter[tuple[str, str]] = Counter()
         dropped: Counter[str] = Counter()

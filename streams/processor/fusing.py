@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -35,7 +36,8 @@ class Fused:
     ``results``, ``events``: each with its shard. ``event_states``: (shard, session) -> the state
     after its last window of the batch, where it changed. ``features``: the digest under which the
     windows' features were made. ``culprits``: the records that the model fails on, each with its
-    shard; their windows were fused without them.
+    shard; their windows were fused without them. ``stood_in``: name of a model that answered in
+    the place of the one that was asked -> windows.
     """
 
     windows: Sequence[Window]
@@ -44,6 +46,7 @@ class Fused:
     events: list[tuple[int, Event]] = field(default_factory=list)
     event_states: dict[tuple[int, str], bytes] = field(default_factory=dict)
     culprits: list[tuple[int, Culprit]] = field(default_factory=list)
+    stood_in: Counter[str] = field(default_factory=Counter)
     fuse_seconds: float = 0.0
 
 
@@ -67,6 +70,8 @@ async def fuse_windows(
     fuse_ms = round(fused.fuse_seconds * 1000, 3)
     for window, answer in zip(spans, answers, strict=True):
         model = answer.model or compute.model
+        if answer.model is not None:
+            fused.stood_in[model.name] += 1
         if (culprit := answer.culprit) is not None:
             fused.culprits.append((window.shard, culprit))
             window = without(window, (culprit.input, culprit.offset))

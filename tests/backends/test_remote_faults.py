@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+import msgspec
 import pytest
 
 from schemas.model import ModelSpec
@@ -124,7 +125,7 @@ def test_nan_is_an_error_and_no_result(site: Site) -> None:
         model.fuse([given])
 
 
-@every_kind
+@graphs_alone
 def test_a_refused_request_is_not_tried_again_and_blames_what_was_sent(site: Site) -> None:
     model = site.open(retries=3)
     given = site.prepared(model)
@@ -132,6 +133,32 @@ def test_a_refused_request_is_not_tried_again_and_blames_what_was_sent(site: Sit
         model.fuse([given])
     assert caught.value.blames_item
     assert site.server.asked == 1
+
+
+@pytest.mark.parametrize("site", ["chat"], indirect=True)
+def test_a_window_that_an_endpoint_refuses_has_a_failure_in_place_of_an_answer(site: Site) -> None:
+    model = site.open(retries=3)
+    given = site.prepared(model)
+    with broken(site.server, "400"):
+        answer = only(model, given)
+    assert (answer.tasks, answer.failure) == ({}, "request_refused")
+    assert site.server.asked == 1
+
+
+@pytest.mark.parametrize("site", ["chat"], indirect=True)
+def test_windows_that_were_answered_are_not_asked_again_when_another_was_not(site: Site) -> None:
+    model = site.open(retries=0, concurrency=1, **NEVER)
+    given = [site.prepared(model) for _ in range(3)]
+    spans = [
+        msgspec.structs.replace(one, end_us=2_000_000 + n * 500_000) for n, one in enumerate(given)
+    ]
+    site.server.faults_left = 1
+    with broken(site.server, "500"):
+        with pytest.raises(RemoteError):
+            model.fuse(spans)
+        assert site.server.asked == 3
+        assert len(model.fuse(spans)) == 3
+        assert site.server.asked == 4
 
 
 @every_kind

@@ -12,7 +12,7 @@ from schemas.sample import Sample
 from streams.align.types import Window
 from streams.compute import BadSample, Fusion
 from streams.errors import ModelUnanswered
-from streams.processor import waiting
+from streams.processor import fuse_loop, waiting
 from tests.processor.fakes import FakeCompute, starts_ms
 from tests.processor.world import VOICE, WORDS, World, feed_seconds
 
@@ -93,6 +93,22 @@ async def test_a_worker_ends_though_the_model_does_not_answer_and_the_next_one_p
     assert starts_ms(world.engine.results()) == ["00.000", "01.000", "02.000"]
 
 
+async def test_a_worker_ends_though_a_call_to_the_model_does_not(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for module in (waiting, fuse_loop):
+        monkeypatch.setattr(module, "LAST_CALL_S", 0.05)
+    compute = Silent()
+    world = World(compute=compute)
+    feed_seconds(world, 2)
+    worker = await world.worker()
+    await world.engine.deliver(worker)
+    await compute.asked.wait()
+    async with asyncio.timeout(5):
+        await worker.drain()
+    assert world.engine.results() == []
+
+
 async def test_what_the_model_refuses_for_good_ends_the_worker() -> None:
     world = World(compute=Unreliable(encode_failures=1, error=Gone))
     feed_seconds(world, 1)
@@ -113,6 +129,19 @@ async def test_a_chunk_that_is_no_longer_wanted_is_not_waited_for() -> None:
     assert world.engine.results() == []
 
 
+class Silent(FakeCompute):
+    """Never answers a call to fuse."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.asked = asyncio.Event()
+
+    async def fuse(self, windows: Sequence[Window]) -> list[Fusion]:
+        self.asked.set()
+        await asyncio.Event().wait()
+        raise AssertionError
+
+
 class Stand(FakeCompute):
     """Every other window is answered by another model."""
 
@@ -130,3 +159,13 @@ async def test_a_result_names_the_model_that_really_answered() -> None:
     feed_seconds(world, 4)
     await world.flush(await world.worker())
     assert [r.model.name for r in world.engine.results()] == ["fake", "other", "fake", "other"]
+
+
+async def test_windows_that_another_model_answered_are_counted_by_its_name() -> None:
+    world = World(compute=Stand())
+    feed_seconds(world, 4)
+    worker = await world.worker()
+    await world.flush(worker)
+    labels = {"pipeline": "p", "model": "other"}
+    registry = worker._metrics.registry
+    assert registry.get_sample_value("sensorium_model_stood_in_total", labels) == 2

@@ -73,6 +73,7 @@ MISTAKES = {
     "key of the other kind": (CHAT, "model: vlm", "protocol: grpc", 11, ("remote.protocol",)),
     "wrong scheme": (KSERVE, "grpc://", "http://", 11, ("url", "grpc://host:port")),
     "password": (CHAT, "http://", "http://me:secret@", 10, ("url", "api_key_env")),
+    "a query": (CHAT, "/v1", "/v1?key=x", 10, ("url", "query", "api_key_env")),
     "no time": (KSERVE, "timeout: 200ms", "timeout: 0s", 13, ("timeout", "more than 0s")),
     "one label": (CHAT, "[nothing, something]", "[nothing]", 15, ("tasks.ahead", "two")),
     "same labels": (CHAT, "[nothing, something]", "[a, a]", 15, ("tasks.ahead", "two")),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import threading
 from collections.abc import Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
@@ -19,10 +20,14 @@ from workers.backends.chat.parts import to_part
 from workers.backends.chat.request import chat_request
 from workers.backends.http import HttpServer
 from workers.backends.secrets import bearer
-from workers.errors import ModelError, RemoteError
+from workers.errors import ModelError, RemoteError, RequestRefused
 
 #: Of what ``encode`` makes; grows when its form changes.
 _FORM = "sensorium-chat-1"
+#: Answers kept for calls that are made again; a few hundred bytes each.
+_MAX_KEPT = 4_096
+#: The reason in a result of a window that the server refuses.
+_REFUSED = "request_refused"
 
 
 class _Listed(msgspec.Struct):
@@ -54,6 +59,9 @@ class ChatModel:
         self._http = HttpServer(rules, bearer(name, rules))
         self._asker = Asker(self._http.name, rules)
         self._pool = ThreadPoolExecutor(rules.concurrency, "chat")
+        #: digest of a request -> its answer, from calls of which another part was not answered
+        self._kept: dict[bytes, Fusion] = {}
+        self._keeping = threading.Lock()
 
     @property
     def ref(self) -> ModelRef:
@@ -93,18 +101,28 @@ class ChatModel:
         return list(decoded)
 
     def fuse(self, windows: Sequence[Window]) -> list[Fusion]:
-        """Raises ``RemoteError`` where one window was not answered, ``RequestRefused`` where the
-        server refuses one; the others are asked again then.
+        """A window that the server refuses has a failure in place of an answer.
+
+        Raises ``RemoteError`` where one was not answered. The answers to the others are kept for
+        the next call: they would cost as much again.
         """
-        answers = self.fuse_each(windows)
-        for answer in answers:
-            if isinstance(answer, RemoteError):
-                raise answer
-        return [answer for answer in answers if isinstance(answer, Fusion)]
+        asked = self._ask_each(windows)
+        unanswered = [
+            answer
+            for _, answer in asked
+            if isinstance(answer, RemoteError) and not isinstance(answer, RequestRefused)
+        ]
+        if unanswered:
+            self._keep(asked)
+            raise unanswered[0]
+        return [
+            answer if isinstance(answer, Fusion) else Fusion({}, {}, failure=_REFUSED)
+            for _, answer in asked
+        ]
 
     def fuse_each(self, windows: Sequence[Window]) -> list[Fusion | RemoteError]:
         """An answer for each window, or why there is none."""
-        return list(self._pool.map(self._answer, windows))
+        return [answer for _, answer in self._ask_each(windows)]
 
     def check(self) -> None:
         """Look whether the server has the model, where it lists those it has.
@@ -137,12 +155,27 @@ class ChatModel:
         self._pool.shutdown(wait=True, cancel_futures=True)
         self._http.close()
 
-    def _answer(self, window: Window) -> Fusion | RemoteError:
+    def _ask_each(self, windows: Sequence[Window]) -> list[tuple[bytes, Fusion | RemoteError]]:
+        """The digest of each window's request, and what came of it."""
+        return list(self._pool.map(self._answer, windows))
+
+    def _answer(self, window: Window) -> tuple[bytes, Fusion | RemoteError]:
         body = msgspec.json.encode(chat_request(window, self._rules))
+        digest = hashlib.sha256(body).digest()
+        with self._keeping:
+            kept = self._kept.pop(digest, None)
+        if kept is not None:
+            return digest, kept
         try:
-            return self._asker.ask(lambda: self._ask(body))
+            return digest, self._asker.ask(lambda: self._ask(body))
         except RemoteError as error:
-            return error
+            return digest, error
+
+    def _keep(self, asked: Sequence[tuple[bytes, Fusion | RemoteError]]) -> None:
+        with self._keeping:
+            self._kept |= {d: answer for d, answer in asked if isinstance(answer, Fusion)}
+            while len(self._kept) > _MAX_KEPT:
+                del self._kept[next(iter(self._kept))]
 
     def _ask(self, body: bytes) -> Fusion:
         answer = self._http.post("chat/completions", body, {"content-type": "application/json"})

@@ -60,7 +60,9 @@ class GrpcClient:
             () if key is None else (("authorization", f"Bearer {key.get_secret_value()}"),)
         )
         parts = urlsplit(rules.url)
-        target = f"{parts.hostname}:{parts.port or (443 if parts.scheme == 'grpcs' else 8001)}"
+        port = parts.port or (443 if parts.scheme == "grpcs" else 8001)
+        host = f"[{parts.hostname}]" if ":" in (parts.hostname or "") else parts.hostname
+        target = f"{host}:{port}"
         options = [
             ("grpc.max_receive_message_length", _MAX_MESSAGE_BYTES),
             ("grpc.max_send_message_length", _MAX_MESSAGE_BYTES),
