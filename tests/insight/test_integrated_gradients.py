@@ -17,11 +17,11 @@ from workers.fusion.network import Network
 from workers.insight.heat import Grid, Heat
 from workers.insight.integrated_gradients import (
     _gains,
-    _plain,
     _Score,
     _ways,
     integrated_gradients,
 )
+from workers.insight.maps import plain
 
 SCENES = 8
 
@@ -97,7 +97,7 @@ def test_credits_add_up_to_what_the_score_gains_from_blank_samples(task: str) ->
     for one in scenes(patch=True, tone=True)[:3]:
         window, decoded = window_of(model, one)
         score = _Score.of(model, window, MODALITY_OF, task, "present")
-        ways = _ways(model, window, decoded, MODALITY_OF, _plain)
+        ways = _ways(model, window, decoded, MODALITY_OF, plain)
         credits = sum(float(gain.sum()) for gain in _gains(score, ways, steps=1_024))
         positions = [at for way in ways for at in way.positions]
         with torch.no_grad():

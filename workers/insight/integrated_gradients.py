@@ -22,25 +22,19 @@ from torch import Tensor, nn
 
 from schemas.sample import Modality
 from streams.align.types import Window, WindowSample
-from workers.codecs import points
 from workers.encoders.audio import AudioEncoder
 from workers.encoders.base import Array, Encoder
-from workers.encoders.image import ImageEncoder, PointsEncoder
 from workers.fusion.network import Network
 from workers.fusion.tokens import MAX_TOKENS, TokenBatch, collate, length_class, window_tokens
 from workers.insight.heat import Grid, Heat, Method
+from workers.insight.maps import centred, dark, layer_of, plain
 
 METHOD = Method("integrated gradients", "Sundararajan et al., ICML 2017", "log-odds")
-#: Of the four convolutions of an image's trunk the one whose map is looked at, from 0: it has a
-#: quarter of the height and width. The last has a sixteenth, 4 by 6 cells for a frame.
-_STAGE = 1
 #: Points of the way at which the gradient is taken. On simulated calls and drives the sum of the
 #: credits is off by 1.4 and 1.0 log-odds in the mean with 8 of them, by 0.1 with 32.
 _STEPS = 32
 #: Samples that are run at once, each at some point of its way.
 _ROWS = 64
-#: A log-mel value of silence, see ``workers.codecs.mel``.
-_SILENCE = -1.0
 
 _Blank = Callable[[Array, Modality], Array]
 
@@ -65,7 +59,7 @@ def integrated_gradients(
     """
     score = _Score.of(network, window, modality_of, task, label)
     credits: dict[int, Grid] = {}
-    for blank in (_plain, _dark):
+    for blank in (plain, dark):
         ways = _ways(network, window, decoded, modality_of, blank)
         for way, gain in zip(ways, _gains(score, ways, steps), strict=True):
             for at, grid in zip(way.positions, way.grids(gain), strict=True):
@@ -159,7 +153,7 @@ class _Way:
             # Segments of a chunk, each with its frames; those after the chunk's end are padding.
             rows = summed.reshape(len(self.positions), 1, -1)
             return [row[:, :length] for row, length in zip(rows, self.lengths, strict=True)]
-        return [_centred(grid) for grid in summed]
+        return [centred(grid) for grid in summed]
 
 
 def _ways(
@@ -173,7 +167,7 @@ def _ways(
     for at, sample in enumerate(window.samples):
         modality = modality_of[sample.input]
         encoder = network.encoder(modality)
-        if sample in decoded and _layer(encoder) is not None:
+        if sample in decoded and layer_of(encoder) is not None:
             size = encoder.size_class(decoded[sample])
             groups.setdefault((modality, size), []).append(at)
     return [
@@ -191,7 +185,7 @@ def _way(
     modality: Modality,
     blank: _Blank,
 ) -> _Way:
-    layer = _layer(encoder)
+    layer = layer_of(encoder)
     assert layer is not None, "only encoders with a layer are grouped"
     device = next(encoder.parameters()).device
     rows = len(arrays)
@@ -229,41 +223,3 @@ def _between(way: _Way, shares: Tensor) -> Tensor:
     """The maps at these shares of the way, (shares, samples, …)."""
     weights = shares.to(way.own.device).reshape(-1, *[1] * way.own.ndim)
     return torch.lerp(way.blank, way.own, weights)
-
-
-def _layer(encoder: Encoder) -> nn.Module | None:
-    """The convolution whose map is looked at; ``None`` for an encoder without one."""
-    if isinstance(encoder, ImageEncoder | PointsEncoder):
-        return [layer for layer in encoder.trunk if isinstance(layer, nn.ReLU)][_STAGE]
-    return encoder.second if isinstance(encoder, AudioEncoder) else None
-
-
-def _plain(array: Array, modality: Modality) -> Array:
-    """A frame in its mean colour, silence, a sweep without a return (its histograms stay)."""
-    if modality is Modality.AUDIO:
-        return np.full_like(array, _SILENCE)
-    if modality is Modality.POINTS:
-        empty = array.copy()
-        empty[: points.CHANNELS * points.GRID * points.GRID] = 0.0
-        return empty
-    mean = array.mean(axis=(0, 1)).round().astype(array.dtype)
-    return np.broadcast_to(mean, array.shape)
-
-
-def _dark(array: Array, modality: Modality) -> Array:
-    if modality in (Modality.VIDEO, Modality.IMAGE):
-        return np.zeros_like(array)
-    return _plain(array, modality)
-
-
-def _centred(grid: Grid) -> Grid:
-    """The grid with each cell in the middle of its pixels.
-
-    A convolution of stride 2 and padding of half its kernel looks at pixels around 2i, not around
-    2i + 1/2: after two, a cell of 4 pixels shows what is 3/8 of a cell before its middle.
-    """
-    off = 0.5 * (1.0 - 0.5 ** (_STAGE + 1))
-    for axis in (0, 1):
-        following = np.concatenate([np.delete(grid, 0, axis), np.take(grid, [-1], axis)], axis=axis)
-        grid = np.asarray((1.0 - off) * grid + off * following, np.float32)
-    return grid
