@@ -12,8 +12,9 @@ from collections.abc import Mapping, Sequence
 import msgspec
 
 from schemas.sample import SessionEnd
-from streams.align.core import SHARD, ShardCore
+from streams.align.core import ShardCore
 from streams.align.session import Session
+from streams.align.state import SHARD
 from streams.align.tombs import Tomb
 from streams.align.types import Applied, Batch, Entry, LateSample, Window, WindowKey
 from streams.errors import StateLost

@@ -15,8 +15,9 @@ from collections import deque
 from collections.abc import Mapping
 
 from streams.align import journal
-from streams.align.core import SHARD, ShardCore
+from streams.align.core import ShardCore
 from streams.align.journal import Saved, SavedNothing, Step
+from streams.align.state import SHARD
 
 #: Bytes of journal for each byte that the sessions hold, before sessions are saved to cut it short.
 _JOURNAL_SHARE = 2
@@ -134,6 +135,13 @@ class Tenancy:
         self._saved |= write.saved.keys()
         write.applied = dict(self.core.applied)
         return write
+
+    def wrote(self, write: Write) -> None:
+        """Redis has it."""
+        self.version += 1
+        self.written = write.last + 1
+        self.applied = write.applied
+        self.writing = None
 
     def _shorten(self, write: Write) -> None:
         held = max(_LEAST_JOURNAL_BYTES, _JOURNAL_SHARE * self.core.size)
