@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pytest
 import typer
+import yaml
 
+from schemas.model import ModelSpec
 from schemas.pipeline_file import load_pipeline
 from streams.metrics import Metrics
 from workers.cli.main import app
@@ -18,11 +20,16 @@ ARCHITECTURE = (ROOT / "ARCHITECTURE.md").read_text(encoding="utf-8")
 
 
 def test_the_pipeline_file_in_the_readme_is_one(tmp_path: Path) -> None:
-    (example,) = re.findall(r"```yaml\n(.*?)```", README, re.DOTALL)
+    example, _ = re.findall(r"```yaml\n(.*?)```", README, re.DOTALL)
     file = tmp_path / "pipeline.yaml"
     file.write_text(example, encoding="utf-8")
     pipeline = load_pipeline(str(file))
     assert {spec.matcher.kind for spec in pipeline.inputs.values()} >= {"overlap", "hold"}
+
+
+def test_the_model_section_in_the_readme_is_one() -> None:
+    _, example = re.findall(r"```yaml\n(.*?)```", README, re.DOTALL)
+    assert ModelSpec.model_validate(yaml.safe_load(example)["model"]).fallback == "call"
 
 
 @pytest.mark.parametrize("document", ["README.md", "ARCHITECTURE.md", "CHANGELOG.md"])
