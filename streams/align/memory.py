@@ -103,6 +103,10 @@ class MemoryStore:
         core.ack(windows, late, event_states)
         return core.committable()
 
+    async def settle(self, shard: int) -> dict[str, int]:
+        """What may be committed; whoever shares the backend knows all at once."""
+        return self._step(shard).committable()
+
     async def forget(self, shard: int) -> None:
         """Drop local knowledge of a shard that is no longer ours."""
         self._mine.pop(shard, None)

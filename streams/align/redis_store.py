@@ -150,8 +150,14 @@ class RedisStore:
             if late:
                 # A due window comes again by itself; a late sample's record, once committed, not.
                 await self._flush(shard, tenancy)
-            finished = tenancy.core.committable()
-            return {i: min(at, tenancy.applied.get(i, 0)) for i, at in finished.items()}
+            return _committable(tenancy)
+
+    async def settle(self, shard: int) -> dict[str, int]:
+        """Write what was done by now; returns what may be committed."""
+        async with self._locks[shard]:
+            tenancy = self._tenancy(shard)
+            await self._flush(shard, tenancy)
+            return _committable(tenancy)
 
     # -- writing ------------------------------------------------------------------------------
 
@@ -189,3 +195,9 @@ class RedisStore:
                     self._failed[shard] = error
             raise
         tenancy.wrote(write)
+
+
+def _committable(tenancy: Tenancy) -> dict[str, int]:
+    """Input -> offset before which everything is finished, and known to a next owner."""
+    finished = tenancy.core.committable()
+    return {input: min(at, tenancy.applied.get(input, 0)) for input, at in finished.items()}

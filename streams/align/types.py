@@ -255,5 +255,10 @@ class WindowStore(Protocol):
         Returns per input the offset before which everything is finished (to be committed).
         """
 
+    async def settle(self, shard: int) -> dict[str, int]:
+        """Let a next owner know all that was done by now; returns what may be committed, as ``ack``
+        does.
+        """
+
     async def forget(self, shard: int) -> None:
         """Drop local knowledge of a shard that is no longer ours; Redis keeps its state."""

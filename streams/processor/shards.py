@@ -129,7 +129,7 @@ class OwnedShards:
         """Commit what is finished, if anything was taken in since the last time."""
         async with shard.lock:
             if shard.uncommitted and shard.usable:
-                finished = await self._store.ack(shard.number, [], [], {})
+                finished = await self._store.settle(shard.number)
                 shard.uncommitted = False
                 self.commit_through(shard, finished)
 

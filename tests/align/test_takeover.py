@@ -296,12 +296,15 @@ async def test_windows_whose_acknowledgement_was_not_written_are_handed_out_agai
 
 
 @pytest.mark.integration
-async def test_an_acknowledgement_is_written_when_the_shard_is_given_up(client: Redis) -> None:
+@pytest.mark.parametrize("ends", ["forget", "settle", "tick"])
+async def test_an_acknowledgement_is_written_when_the_shard_is_given_up_settled_or_looked_at(
+    client: Redis, ends: str
+) -> None:
     store, next_store = RedisStore(SPEC, client), RedisStore(SPEC, client)
     await store.claim(0, "w")
     await _due(store)
     await store.ack(0, keys(await store.lease(0, 9, 1, 9)), [], {})
-    await store.forget(0)
+    await (store.tick(0, {}, 1) if ends == "tick" else getattr(store, ends)(0))
     await next_store.claim(0, "next")
     assert await next_store.lease(0, 9, 1, 9) == []
 
@@ -310,11 +313,9 @@ async def test_an_acknowledgement_is_written_when_the_shard_is_given_up(client: 
 async def test_what_was_not_written_is_not_to_be_committed(client: Redis) -> None:
     store = RedisStore(SPEC, client)
     await store.claim(0, "w")
-    await apply(store, "video", 1, [entry(0, 50, feature=None)], 1)
-    before = await store.ack(0, [], [], {})
-    await tick(store, [], 1)
-    await apply(store, "video", 2, [entry(1, 60)], 1)
-    assert (before, await store.ack(0, [], [], {})) == ({"video": 0}, {"video": 0})
+    await apply(store, "video", 5, [], 1)
+    assert await store.ack(0, [], [], {}) == {"video": 0}
+    assert await store.settle(0) == {"video": 5}
 
 
 @pytest.mark.integration
