@@ -151,6 +151,11 @@ def save(core: ShardCore, name: str, after: int) -> tuple[bytes, bool]:
     return encode(saved), not isinstance(saved, SavedNothing)
 
 
+def is_open(data: bytes) -> bool:
+    """Whether a save is that of a session, rather than of what is left of one."""
+    return isinstance(_saved.decode(data), SavedSession)
+
+
 class Replay:
     """Brings a core to where another one was. ``saves`` first, then every entry in its order.
 

@@ -7,11 +7,13 @@ import re
 import time
 from collections import Counter
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, cast
 
 import redis.asyncio as redis
 
 from schemas.settings import Settings
+from streams.align import journal
+from streams.align.keys import shard_keys
 from streams.redis_client import connect_redis
 from workers.bench.align import Note
 from workers.bench.live import LiveRun
@@ -55,8 +57,8 @@ async def measure_soak(
     """Play about ``rate`` samples per second for ``minutes``; returns trends and what is left.
 
     Slopes are least squares over the readings after the warm-up, in MB per hour.
-    ``sessions_left`` are sessions that keys of Redis are named after when all have ended and timed
-    out; ``sessions_remembered`` counts those named inside of keys, by kind of key.
+    ``sessions_left`` are sessions that Redis has in its journals, or saved as open ones, when all
+    have ended and timed out; ``sessions_remembered`` counts those named in keys, by kind of key.
     """
     workload = _workload(minutes, rate, partitions, seed)
     tick_ms = max(_SHORTEST_TICK_MS, round(minutes * 60_000 / _MAX_BATCHES))
@@ -81,13 +83,14 @@ async def measure_soak(
             await _until_over(client, pipeline.pipeline, partitions)
             after = await take_reading(worker.pid, client, time.monotonic() - began_s)
             left = await keys_of(client, pipeline.pipeline, partitions)
+            still_open = await _still_open(client, pipeline.pipeline, partitions)
             remembered = await _remembered(client, left)
             await client.aclose()
             figures = await worker.stop(Figures)
         windows = await run.check()
     return {
         **_trends(readings, minutes * 60 * WARM_UP_SHARE),
-        "sessions_left": _owners(left),
+        "sessions_left": still_open[:_NAMED],
         "keys_left": dict(Counter(_kind(name) for name in left)),
         "sessions_remembered": remembered,
         "after": after,
@@ -126,18 +129,23 @@ def _workload(minutes: float, rate: int, partitions: int, seed: int) -> Workload
 
 
 async def _until_over(client: redis.Redis, pipeline: str, partitions: int) -> None:
-    """Return once no key names a session, or after the time in which that should be so."""
+    """Return once no session is open, or after the time in which that should be so."""
     deadline_s = time.monotonic() + (_IDLE_MS + _TIMEOUT_MS) / 1000 + _GRACE_S
     while time.monotonic() < deadline_s:
-        if not _owners(await keys_of(client, pipeline, partitions)):
+        if not await _still_open(client, pipeline, partitions):
             return
         await asyncio.sleep(_SHORTEST_S)
 
 
-def _owners(names: Sequence[str]) -> list[str]:
-    """Sessions that keys are named after, the first few."""
-    owners = {found[0] for name in names if (found := _SESSION.search(name))}
-    return sorted(owners)[:_NAMED]
+async def _still_open(client: redis.Redis, pipeline: str, partitions: int) -> list[str]:
+    """Sessions that have a save as open ones, or that a journal still tells of."""
+    found: set[str] = set()
+    for shard in range(partitions):
+        _, journal_key, saves_key = shard_keys(pipeline, shard)
+        saves = cast(dict[bytes, bytes], await client.hgetall(saves_key))
+        found |= {name.decode() for name, data in saves.items() if journal.is_open(data)}
+        found |= set(_SESSION.findall(await content_of(client, journal_key)))
+    return sorted(found)
 
 
 def _kind(key: str) -> str:
