@@ -16,15 +16,8 @@ def advance(
     spec: AlignSpec, session: Session, read_through_ms: Mapping[int, int], now_ms: int
 ) -> None:
     """Move the watermark that counts, and close what it has passed."""
-    awake_us, some_idle, lateness_us = FOREVER, False, spec.lateness_us
-    for sensor in session.sensors:
-        if sensor.idle:
-            some_idle = True
-        else:
-            own_us = sensor.newest_us - lateness_us[sensor.input]
-            if own_us < awake_us:
-                awake_us = own_us
-    if some_idle:
+    awake_us = rules.awake_watermark_us(spec, session.sensors)
+    if any(sensor.idle for sensor in session.sensors):
         _advance_behind_idle(session, awake_us, read_through_ms, now_ms)
     else:
         session.waiting = None

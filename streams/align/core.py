@@ -39,7 +39,13 @@ class ShardCore(ShardState):
     # -- records ------------------------------------------------------------------------------
 
     def apply(self, batch: Batch, now_ms: int) -> Applied:
-        """Take records of one input in, in order of their offsets."""
+        """Take records of one input in, in order of their offsets.
+
+        Raises ``ValueError``, with nothing done, for an event time past ``MAX_EVENT_TIME_US``.
+        """
+        starts_us = [entry.start_us for entry in batch.entries]
+        for start_us in (min(starts_us, default=0), max(starts_us, default=0)):
+            rules.check_event_time(start_us)
         input, position = batch.input, self.spec.position[batch.input]
         through_ms = self._through(batch.read_through_ms)
         taking = TakingIn(self, input, now_ms, through_ms)

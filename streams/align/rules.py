@@ -96,7 +96,7 @@ class Sensor(msgspec.Struct, array_like=True, gc=False):
 
 
 def check_event_time(start_us: int) -> None:
-    """Raise ``ValueError`` for an event time that Redis could not compare exactly."""
+    """Raise ``ValueError`` for an event time too close to what stands for -inf and +inf."""
     if abs(start_us) > MAX_EVENT_TIME_US:
         raise ValueError(
             f"start_us: expected at most {MAX_EVENT_TIME_US} from the epoch, got {start_us}; "
@@ -160,7 +160,13 @@ def sensor_watermark_us(spec: AlignSpec, sensor: Sensor) -> int:
 
 def awake_watermark_us(spec: AlignSpec, sensors: Sequence[Sensor]) -> int:
     """Event time before which no more is expected of the sensors that are awake."""
-    return min((sensor_watermark_us(spec, s) for s in sensors if not s.idle), default=FOREVER)
+    awake_us, lateness_us = FOREVER, spec.lateness_us
+    for sensor in sensors:
+        if not sensor.idle:
+            own_us = sensor.newest_us - lateness_us[sensor.input]
+            if own_us < awake_us:
+                awake_us = own_us
+    return awake_us
 
 
 def idle_read_through_ms(sensors: Sequence[Sensor], read_through_ms: Mapping[int, int]) -> int:

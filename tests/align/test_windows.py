@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from streams.align.types import Entry, Window, WindowKey, WindowStore
 from tests.align.conftest import World
 from tests.align.worlds import apply, drain, entry, keys, rule, spec_of, tick
@@ -300,3 +302,11 @@ async def test_sessions_are_handed_out_by_completion_each_with_all_that_it_has(
     await _apply(store, entry(4, 400, session="z"), now_ms=7)
     handed: list[Window] = await store.lease(0, 9, 8, 9)
     assert [(w.session, w.start_us) for w in handed] == [("z", 0), ("z", 100), ("b", 0)]
+
+
+async def test_an_event_time_out_of_range_is_refused_before_anything_is_done(world: World) -> None:
+    store = world.store(spec_of(rule("video", sensors=("cam",))))
+    await store.claim(0, "w")
+    with pytest.raises(ValueError, match="dead-lettered"):
+        await apply(store, "video", 2, [entry(0, 50), entry(1, -(2**53))], 1)
+    assert (await apply(store, "video", 1, [entry(0, 50)], 1)).repeats == 0
