@@ -1,0 +1,1 @@
+"""Data sets: recordings in the layouts in which they are given away, as samples with labels."""
