@@ -137,9 +137,13 @@ async def open_trial(
 
 
 def serving(pipeline: Pipeline, model: Path) -> Pipeline:
-    """The pipeline with the model of a folder."""
-    spec = pipeline.model.model_copy(update={"name": str(model.resolve()), "version": None})
-    return pipeline.model_copy(update={"model": spec})
+    """The pipeline with the model of a folder, which one's own model gets as ``folder``."""
+    folder = str(model.resolve())
+    spec = pipeline.model
+    update: dict[str, object] = {"name": folder, "version": None}
+    if spec.python is not None:
+        update = {"options": {**spec.options, "folder": folder}}
+    return pipeline.model_copy(update={"model": spec.model_copy(update=update)})
 
 
 def _predictions(
