@@ -74,7 +74,9 @@ class Trial:
     async def prepare(self) -> Cutting:
         """Cut and encode the undisturbed windows. Raises ``DataSetError``, see ``truths``."""
         self._whole = await self._cut(self.items())
-        self.truths = truths(self.data_set, self.task, self._whole.windows, self.sessions)
+        self.truths = truths(
+            self.data_set, self.pipeline, self.task, self._whole.windows, self.sessions
+        )
         return self._whole
 
     @property

@@ -190,7 +190,7 @@ class Recipe(Protocol):
         """Train where needed, and measure. Blocks.
 
         ``data``: the data set's folder or file. ``test``: one of the same layout that is judged
-        in place of the held-out part of ``data``, all of which is then trained on.
+        in place of the test part of ``data``, which is then neither trained on nor judged.
 
         Raises ``DataSetError`` for files that are missing or damaged, ``TrainError``,
         ``EvaluationError`` for options that the recipe cannot follow.
