@@ -9,6 +9,7 @@ WorkerError
 │   └── RequestRefused   it refused what it was sent
 ├── TrainError           a training run cannot start or came out unusable
 ├── DataSetError         a data set's files are missing, damaged, or not what its importer expects
+├── EvaluationError      a model cannot be judged as asked: folds, inputs, metrics, or the stream
 ├── OfflineError         windows of a recording cannot be written or read back
 └── InsightError         an answer that was asked about is not there to explain
 """
@@ -93,6 +94,10 @@ class TrainError(WorkerError):
 
 class DataSetError(WorkerError):
     """A data set cannot be read, or its labels do not fit its samples."""
+
+
+class EvaluationError(WorkerError):
+    """A model cannot be judged as it was asked for, or the stream did not answer as it should."""
 
 
 class OfflineError(WorkerError):
