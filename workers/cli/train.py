@@ -42,7 +42,7 @@ def train(
     Without options it makes the shipped models again.
     """
     from workers.registry.layout import SHIPPED
-    from workers.train.run import DEFAULTS, train_pipeline
+    from workers.train.scenes.run import DEFAULTS, train_pipeline
 
     names = list(pipeline or sorted(DEFAULTS))
     for name in names:

@@ -145,7 +145,7 @@ def label_windows(data: DataSet, pipeline: Pipeline) -> LabelledWindows:
     for each in taken:
         timeline.add(each.input, each.offset, each.due_us, each.entries)
     timeline.finish()
-    known = _by_session(data.labels)
+    known = by_session(data.labels)
     windows = [
         LabelledWindow(
             window,
@@ -154,7 +154,7 @@ def label_windows(data: DataSet, pipeline: Pipeline) -> LabelledWindows:
             data.splits.get(window.session),
         )
         for window in timeline.take_windows()
-        if (labels := _labels_of(known.get(window.session, {}), judged_us(pipeline, window)))
+        if (labels := labels_of(known.get(window.session, {}), judged_us(pipeline, window)))
     ]
     if not windows:
         raise DataSetError(
@@ -204,7 +204,7 @@ class _Keeping:
         raise DataSetError(f"expected a model to fuse {len(windows)} windows, got none")
 
 
-def _by_session(labels: Iterable[Label]) -> dict[str, dict[str, list[Label]]]:
+def by_session(labels: Iterable[Label]) -> dict[str, dict[str, list[Label]]]:
     """Session -> task -> its labels."""
     found: dict[str, dict[str, list[Label]]] = {}
     for label in labels:
@@ -212,8 +212,10 @@ def _by_session(labels: Iterable[Label]) -> dict[str, dict[str, list[Label]]]:
     return found
 
 
-def _labels_of(known: Mapping[str, Sequence[Label]], span_us: tuple[int, int]) -> dict[str, str]:
-    """Task -> the label that is true of the most of a span; of equals the earliest."""
+def labels_of(known: Mapping[str, Sequence[Label]], span_us: tuple[int, int]) -> dict[str, str]:
+    """Task -> the label that is true of the most of a span, and of at least half of it; of equals
+    the earliest. ``known``: of one session, see ``by_session``.
+    """
     start_us, end_us = span_us
     found = {}
     for task, labels in known.items():
