@@ -12,12 +12,16 @@ from schemas.validation import explain
 
 #: Kind of encoder -> its class, as ``module:Class`` below ``workers.learned``.
 ENCODERS: Mapping[str, str] = {
+    "news2": "encoders.news2:EarlyWarningEncoder",
+    "ngrams": "encoders.ngrams:WordBag",
+    "texture": "encoders.texture:TextureEncoder",
     "vector": "encoders.vector:GivenVector",
 }
 #: Form of fusion -> its class.
 FUSIONS: Mapping[str, str] = {
     "attention": "fusion.attention:AttentionFusion",
     "concatenation": "fusion.concatenation:ConcatenationFusion",
+    "evidence": "fusion.evidence:EvidenceFusion",
     "sum": "fusion.sum:SumFusion",
 }
 #: Kind of context -> its class.
