@@ -117,9 +117,7 @@ def _statistics(
     )
 
 
-def read_channels(
-    payload: bytes, media: MediaType
-) -> tuple[dict[str, list[float | None]], float]:
+def read_channels(payload: bytes, media: MediaType) -> tuple[dict[str, list[float | None]], float]:
     """Values by channel as the payload has them, and their rate in Hz (1 for single values).
 
     Raises ``CodecError`` as ``decode_series`` does.

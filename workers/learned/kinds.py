@@ -12,8 +12,12 @@ from schemas.validation import explain
 
 #: Kind of encoder -> its class, as ``module:Class`` below ``workers.learned``.
 ENCODERS: Mapping[str, str] = {
+    "image": "encoders.image:ImageCnn",
     "news2": "encoders.news2:EarlyWarningEncoder",
     "ngrams": "encoders.ngrams:WordBag",
+    "sentence": "encoders.sentence:SentenceVectors",
+    "series": "encoders.series:SeriesEncoder",
+    "spectrogram": "encoders.spectrogram:SpectrogramCnn",
     "texture": "encoders.texture:TextureEncoder",
     "vector": "encoders.vector:GivenVector",
 }

@@ -95,8 +95,7 @@ def _read(payload: bytes, media: MediaType, options: TextureOptions) -> NDArray[
     stretched = decode_stretched(payload, media, (options.side, options.side), color=False)
     pixels = stretched[..., 0]
     shares = [
-        pattern_shares(pixels, radius, options.bands, options.threshold)
-        for radius in options.radii
+        pattern_shares(pixels, radius, options.bands, options.threshold) for radius in options.radii
     ]
     return np.sqrt(np.concatenate(shares)).astype(np.float32)
 
