@@ -118,6 +118,11 @@ class LabelledWindows:
         return found
 
 
+def position_feature(position: int) -> bytes:
+    """A sample's position in place of its feature."""
+    return np.asarray(position, _POSITION).tobytes()
+
+
 def judged_us(pipeline: Pipeline, window: Window) -> tuple[int, int]:
     """The span of event time that a window's answer is about: of a sliding one what is new in it,
     else all of it.
@@ -192,7 +197,7 @@ class _Keeping:
     async def encode(self, samples: Sequence[Sample]) -> list[bytes | BadSample]:
         first = len(self.samples)
         self.samples += samples
-        return [np.asarray(first + at, _POSITION).tobytes() for at in range(len(samples))]
+        return [position_feature(first + at) for at in range(len(samples))]
 
     def interval_us(self, sample: Sample) -> tuple[int, int] | BadSample:
         return cutting.interval_us(sample)
