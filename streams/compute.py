@@ -8,7 +8,7 @@ from enum import Enum
 from typing import Protocol
 
 from schemas.contributions import Contributions
-from schemas.result import ModelRef
+from schemas.result import ModelRef, Score
 from schemas.sample import Sample
 from streams.align.types import Window
 
@@ -58,7 +58,8 @@ class Fusion:
     ``model``: the one that really answered, where that is not the one that was asked.
     ``contributions``: of modalities and sensors, where they were asked for and could be found.
     ``culprit``: the record that the window was fused without, because the model fails on it.
-    ``failure``: why there is no answer, a short stable word; ``tasks`` is empty then.
+    ``failure``: why there is no answer, a short stable word; ``tasks`` is empty then. ``scores``:
+    of those tasks that a published rule answers.
     """
 
     tasks: Mapping[str, Mapping[str, float]]
@@ -67,6 +68,7 @@ class Fusion:
     contributions: Contributions | None = None
     culprit: Culprit | None = None
     failure: str | None = None
+    scores: Mapping[str, Score] | None = None
 
 
 class Cutter(Protocol):

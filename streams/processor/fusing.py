@@ -132,4 +132,5 @@ def _result(
         cause=window.cause,
         contributions=msgspec.UNSET if answer.contributions is None else answer.contributions,
         failure=msgspec.UNSET if answer.failure is None else answer.failure,
+        scores=msgspec.UNSET if answer.scores is None else dict(answer.scores),
     )
