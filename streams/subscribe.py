@@ -19,8 +19,8 @@ from schemas.errors import WireError
 from schemas.event import Event, decode_event
 from schemas.result import Result, decode_result
 from schemas.settings import KafkaSettings
-from streams.errors import TopicError
 from streams.kafka_client import client_kwargs
+from streams.topic_ends import assign_topics, ends_by_fetch
 
 log = logging.getLogger(__name__)
 
@@ -152,22 +152,11 @@ async def _position(
     if group is not None:
         consumer.subscribe([topic])
         return {}
-    partitions = consumer.partitions_for_topic(topic)
-    if not partitions:
-        raise TopicError(
-            f"{topic}: expected a topic, got none of that name; create it with "
-            "`sensorium topics create` and start a worker"
-        )
-    tps = [aiokafka.TopicPartition(topic, number) for number in sorted(partitions)]
-    consumer.assign(tps)
+    tps = assign_topics(consumer, [topic])
     await consumer.seek_to_beginning(*tps)
     if from_beginning:
         return {}
-    # The end as fetch responses tell it: not every broker answers a request for the latest
-    # offset correctly.
-    while any(consumer.highwater(tp) is None for tp in tps):
-        await consumer.getmany(timeout_ms=_POLL_MS)
-    ends = {tp: int(consumer.highwater(tp) or 0) for tp in tps}
+    ends = await ends_by_fetch(consumer, tps)
     for tp, end in ends.items():
         consumer.seek(tp, end)
     return ends
