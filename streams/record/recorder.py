@@ -14,7 +14,7 @@ from streams.errors import BrokerUnreachable
 from streams.kafka_client import client_kwargs
 from streams.record.handover import Handover
 from streams.records import Record
-from streams.topic_ends import assign_topics, ends_by_fetch
+from streams.topic_ends import assign_topics, ends_by_fetch, plain
 
 #: Longest wait for one fetch, ms; also how soon a stop is noticed.
 _POLL_MS = 200
@@ -83,15 +83,7 @@ async def record_topics(
             batches = await consumer.getmany(timeout_ms=_POLL_MS, max_records=_AT_ONCE)
             for records in batches.values():
                 for each in records:
-                    record = Record(
-                        each.topic,
-                        each.partition,
-                        each.offset,
-                        each.timestamp,
-                        each.key,
-                        each.value,
-                        each.headers,
-                    )
+                    record = plain(each)
                     sink.add(record, handover.time_us(record))
             if on_progress is not None:
                 on_progress()
