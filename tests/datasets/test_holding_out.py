@@ -38,7 +38,7 @@ def test_a_speaker_on_both_sides_is_refused(tmp_path: Path) -> None:
 def test_a_label_that_was_never_learnt_is_refused(tmp_path: Path) -> None:
     own = load("clinc150", clinc150(tmp_path, {"train": [["a", "x"]]}))
     kept = load("clinc150", clinc150(tmp_path, {"test": [["c", "y"]]}))
-    with pytest.raises(DataSetError, match="expected labels of task 'intent'.* got 'y'"):
+    with pytest.raises(DataSetError, match=r"expected labels of task 'intent'.* got 'y'"):
         with_test_set(own, kept)
 
 

@@ -52,7 +52,7 @@ def read_json(path: Path) -> Any:
 
 
 def read_arrays(path: Path) -> dict[str, NDArray[Any]]:
-    """The arrays of an ``.npz`` file by name; none of them may be pickled. Raises ``DataSetError``."""
+    """The arrays of an ``.npz`` file by name; none may be pickled. Raises ``DataSetError``."""
     try:
         with np.load(io.BytesIO(read_bytes(path)), allow_pickle=False) as file:
             return {name: np.asarray(file[name]) for name in file}
