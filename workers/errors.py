@@ -10,6 +10,7 @@ WorkerError
 ├── TrainError           a training run cannot start or came out unusable
 ├── DataSetError         a data set's files are missing, damaged, or not what its importer expects
 ├── OfflineError         windows of a recording cannot be written or read back
+├── TrackingError        a tracker's parameters or a session's saved tracks cannot be read
 └── InsightError         an answer that was asked about is not there to explain
 """
 
@@ -97,6 +98,12 @@ class DataSetError(WorkerError):
 
 class OfflineError(WorkerError):
     """Windows of a recording cannot be written or read back; the message names the folder."""
+
+
+class TrackingError(WorkerError):
+    """Parameters of a tracker, or the tracks of a session, that cannot be read."""
+
+    blames_item = False
 
 
 class InsightError(WorkerError):
