@@ -1,0 +1,1 @@
+"""Vehicle perception: what sensors saw, as objects with an identity that lasts."""
