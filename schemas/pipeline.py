@@ -13,6 +13,7 @@ from pydantic import Field, model_validator
 from schemas.inputs import InputSpec, Name, Nearest, Strict
 from schemas.model import ModelSpec
 from schemas.sample import Modality
+from schemas.situations import ObjectsSpec, SituationSpec
 from schemas.units import Duration
 from schemas.windows import Limits, ResultSpec, WindowSpec
 
@@ -59,6 +60,11 @@ class Pipeline(Strict):
     clock: ClockSpec = ClockSpec()
     model: ModelSpec
     events: tuple[EventSpec, ...] = ()
+    #: A file that says where the sensors are: KITTI's ``calib`` text, or JSON. A relative path
+    #: starts at the pipeline file's folder.
+    calibration: str | None = Field(default=None, min_length=1)
+    objects: ObjectsSpec = ObjectsSpec()
+    situations: tuple[SituationSpec, ...] = ()
     limits: Limits = Limits()
 
     @model_validator(mode="after")
@@ -81,9 +87,10 @@ class Pipeline(Strict):
                 f"{self.window.sensor!r}; declare it under the input's sensors"
             )
         self._check_sent()
-        names = [event.name for event in self.events]
-        if len(set(names)) != len(names):
-            raise ValueError(f"events: expected distinct names, got {names}")
+        for key in ("events", "situations"):
+            names = [each.name for each in getattr(self, key)]
+            if len(set(names)) != len(names):
+                raise ValueError(f"{key}: expected distinct names, got {names}")
         return self
 
     def _check_sent(self) -> None:
