@@ -8,6 +8,7 @@ WorkerError
 ├── RemoteError          a model behind a server did not answer, or not with an answer
 │   └── RequestRefused   it refused what it was sent
 ├── TrainError           a training run cannot start or came out unusable
+├── CalibrationError     a calibration file is missing, damaged, or of none of the known kinds
 ├── DataSetError         a data set's files are missing, damaged, or not what its importer expects
 ├── OfflineError         windows of a recording cannot be written or read back
 ├── TrackingError        a tracker's parameters or a session's saved tracks cannot be read
@@ -90,6 +91,10 @@ class RequestRefused(RemoteError):
 
 class TrainError(WorkerError):
     """A training run cannot start or came out unusable."""
+
+
+class CalibrationError(WorkerError):
+    """A file that says where sensors are cannot be used."""
 
 
 class DataSetError(WorkerError):
