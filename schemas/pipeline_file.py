@@ -14,7 +14,7 @@ from schemas.inputs import Collect, Hold, InputSpec, Nearest, Overlap, SensorClo
 from schemas.model import ExplainSpec, ModelSpec, ShadowSpec
 from schemas.pipeline import ClockSpec, EventSpec, Pipeline
 from schemas.remote import ChatRemote, KserveRemote
-from schemas.situations import SITUATIONS, ObjectsSpec
+from schemas.situations import SITUATIONS, Calibration, ObjectsSpec
 from schemas.validation import Problem, explain
 from schemas.windows import Limits, ResultSpec, WindowSpec
 
@@ -28,6 +28,7 @@ _KNOWN_KEYS: dict[str, list[str]] = {
     "model.explain": sorted(ExplainSpec.model_fields),
     "limits": sorted(Limits.model_fields),
     "objects": sorted(ObjectsSpec.model_fields),
+    "calibration": sorted(Calibration.model_fields),
     "model.remote.kserve": sorted(KserveRemote.model_fields),
     "model.remote.chat": sorted(ChatRemote.model_fields),
 }
@@ -59,7 +60,8 @@ def load_pipeline(name_or_path: str) -> Pipeline:
     pipeline = parse_pipeline(_read(path), path)
     if pipeline.calibration is None:
         return pipeline
-    calibration = str(path.parent / pipeline.calibration)
+    file = str(path.parent / pipeline.calibration.file)
+    calibration = pipeline.calibration.model_copy(update={"file": file})
     return pipeline.model_copy(update={"calibration": calibration})
 
 
