@@ -23,11 +23,13 @@ from workers.learned.steps import InputBatch
 @dataclass(frozen=True, slots=True)
 class NetworkOutput:
     """``logits``: task -> (rows, labels). ``shares``: (rows, inputs), each row's sum 1, exactly 0
-    for an input without samples; a row without any sample has all zeros.
+    for an input without samples; a row without any sample has all zeros. ``hidden``: what the heads
+    read, (rows, width).
     """
 
     logits: dict[str, Tensor]
     shares: Tensor
+    hidden: Tensor
 
 
 class FusionNetwork(nn.Module):
@@ -73,7 +75,8 @@ class FusionNetwork(nn.Module):
         )
         shares = shares.detach()
         shares = shares / shares.sum(dim=-1, keepdim=True).clamp_min(1e-9)
-        return NetworkOutput({task: self.heads[key(task)](hidden) for task in self.tasks}, shares)
+        logits = {task: self.heads[key(task)](hidden) for task in self.tasks}
+        return NetworkOutput(logits, shares, hidden)
 
     def _context_then_fused(
         self, steps: Sequence[Tensor], present: Sequence[Tensor]

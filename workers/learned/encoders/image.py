@@ -19,7 +19,7 @@ from workers.codecs import guarded
 from workers.codecs.image import decode_stretched
 from workers.encoders.base import Bounds, stack
 from workers.learned.encoders.base import Decoded, InputEncoder
-from workers.learned.encoders.convolution import Norm, residual_trunk
+from workers.learned.encoders.convolution import Norm, ResidualTrunk
 from workers.learned.plan import EncoderOptions, Share
 
 _BOUNDS = Bounds(least=4, most=128, spare=2)
@@ -72,7 +72,7 @@ class ImageCnn(InputEncoder):
         super().__init__(options, modality)
         self._rules = options
         self._channels = 3 if options.color else 1
-        self.trunk = residual_trunk(
+        self.trunk = ResidualTrunk(
             self._channels, options.widths, options.blocks, options.norm, options.first_stride
         )
         self.dropout = nn.Dropout(options.dropout)
@@ -112,8 +112,7 @@ class ImageCnn(InputEncoder):
             mean = maps.mean(dim=(1, 2, 3), keepdim=True)
             deviation = maps.std(dim=(1, 2, 3), keepdim=True, correction=0)
             maps = (maps - mean) / (deviation + 1e-3)
-        for stage in self.trunk:
-            maps = stage(maps)
+        maps, _ = self.trunk(maps)
         pooled = torch.cat([maps.mean(dim=(2, 3)), maps.amax(dim=(2, 3))], dim=1)
         features: Tensor = self.dropout(pooled)
         return features
