@@ -20,8 +20,8 @@ _AT_ONCE = 256
 
 @dataclass(frozen=True, slots=True)
 class Predictions:
-    """``probabilities``: task -> float64 (windows, labels), NaN where a task is not answered. ``shares``: modality -> float64
-    (windows,), 0 where it is absent.
+    """``probabilities``: task -> float64 (windows, labels), NaN where a task is not answered.
+    ``shares``: modality -> float64 (windows,), 0 where it is absent.
     """
 
     probabilities: Mapping[str, NDArray[np.float64]]

@@ -54,15 +54,22 @@ class ResidualBlock(nn.Module):
 
 
 def residual_trunk(
-    channels: int, widths: Sequence[int], blocks: int, norm: Norm, first_stride: int
+    channels: int,
+    widths: Sequence[int],
+    blocks: int,
+    norm: Norm,
+    first_stride: int,
+    *,
+    stem_pool: bool = False,
 ) -> nn.ModuleList:
-    """A stem and, for each width, a stage of ``blocks`` blocks; each stage but the first halves
-    height and width.
+    """A stem, with ``stem_pool`` halved by the maximum, and, for each width, a stage of ``blocks``
+    blocks; each stage but the first halves height and width.
     """
     stem = nn.Sequential(
         nn.Conv2d(channels, widths[0], 3, first_stride, 1, bias=False),
         make_norm(norm, widths[0]),
         nn.ReLU(),
+        *([nn.MaxPool2d(2)] if stem_pool else []),
     )
     stages: list[nn.Module] = [stem]
     before = widths[0]
