@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from schemas.result import DECIMALS
 from workers.errors import DataSetError
 
 #: A truth that is none of the labels.
@@ -54,10 +55,12 @@ class Predictions:
 
     @property
     def predicted(self) -> NDArray[np.int64]:
-        """Position of the most probable label, int64 (n,); ``UNKNOWN`` where there is no answer."""
+        """Position of the label that is published, int64 (n,): the most probable one, as
+        ``schemas.result.task_result`` finds it; ``UNKNOWN`` where there is no answer.
+        """
         answered = ~np.isnan(self.probabilities).any(axis=1)
         best = np.full(len(self), UNKNOWN, np.int64)
-        best[answered] = self.probabilities[answered].argmax(axis=1)
+        best[answered] = self.probabilities[answered].round(DECIMALS).argmax(axis=1)
         return best
 
     def only(self, keep: NDArray[np.bool_] | NDArray[np.int64]) -> Predictions:

@@ -156,8 +156,8 @@ class Options:
     recipes that have them by name. ``inputs``: train and judge with these only. ``stream``: hold
     the answers against those of a worker behind a real broker. ``keep``: folder that trained
     models go to, one subfolder each. ``reuse``: take models from ``keep`` that were trained on the
-    same data in the same way, which their own description says. ``retrain``: train anew for every
-    ablation, besides masking. ``quick``: the claimed figures only, no ablation, no robustness.
+    same data in the same way, which their own description says. ``quick``: the claimed figures
+    only; no models of fewer inputs, no variants, no robustness.
     """
 
     seeds: int | None = None
@@ -167,7 +167,6 @@ class Options:
     stream: bool = False
     keep: Path | None = None
     reuse: bool = False
-    retrain: bool = False
     quick: bool = False
     device: str = "cpu"
 
