@@ -12,7 +12,9 @@ from schemas.validation import explain
 
 #: Kind of encoder -> its class, as ``module:Class`` below ``workers.learned``.
 ENCODERS: Mapping[str, str] = {
+    "speech": "encoders.speech:SpeechFunctionals",
     "vector": "encoders.vector:GivenVector",
+    "words": "encoders.words:WordsEncoder",
 }
 #: Form of fusion -> its class.
 FUSIONS: Mapping[str, str] = {
@@ -23,6 +25,7 @@ FUSIONS: Mapping[str, str] = {
 #: Kind of context -> its class.
 CONTEXTS: Mapping[str, str] = {
     "attention": "context.attention:AttentionContext",
+    "newest": "context.newest:NewestContext",
     "none": "context.none:NoContext",
     "recurrence": "context.recurrence:RecurrenceContext",
 }
