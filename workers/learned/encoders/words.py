@@ -39,8 +39,8 @@ class Words(NamedTuple):
 
 class WordsOptions(EncoderOptions):
     """``buckets``: how many n-grams are told apart. ``width``: of their sum. ``gram_dropout``:
-    share of a text's n-grams that a training step does not see. ``sentence_vectors``: of the packaged
-    model (the extra ``text``) beside the n-grams.
+    share of a text's n-grams that a training step does not see. ``sentence_vectors``: of the
+    packaged model (the extra ``text``) beside the n-grams.
     """
 
     kind: Literal["words"] = "words"

@@ -53,7 +53,8 @@ class Descriptors:
 
     ``level_db``: (count,) below full scale. ``bands``: natural logarithm of BANDS mel bands.
     ``cepstrum``: (count, COEFFICIENTS). ``semitones``: pitch over 55 Hz. ``harmonics_db``:
-    harmonics to noise. ``shape``: (count, len(SHAPES)). ``active``: somebody speaks. ``voiced``: with voice.
+    harmonics to noise. ``shape``: (count, len(SHAPES)). ``active``: somebody speaks. ``voiced``:
+    with voice.
     """
 
     level_db: Floats
