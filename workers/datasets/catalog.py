@@ -20,7 +20,22 @@ from workers.errors import DataSetError
 #: Name -> its module, which is imported when it is asked for.
 _MODULES: Mapping[str, str] = {
     name: f"workers.datasets.{name}"
-    for name in ("mosi", "banking77", "clinc150", "emodb", "pneumoniamnist", "pocus")
+    for name in (
+        "mosi",
+        "banking77",
+        "clinc150",
+        "emodb",
+        "pneumoniamnist",
+        "pocus",
+        "meld",
+        "mts_dialog",
+        "aci_bench",
+        "nih_cxr",
+        "openi_reports",
+        "covid_cxr",
+        "icu_vitals",
+        "icu_waveforms",
+    )
 }
 
 

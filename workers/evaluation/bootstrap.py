@@ -75,8 +75,7 @@ def _measured(
 ) -> NDArray[np.float64]:
     """The mean over repetitions for each row of weights, float64 (rows,)."""
     of = find_metric(metric).of
-    values = np.asarray([[of(each, row) for row in weights] for each in repetitions], np.float64)
-    return np.asarray(values.mean(axis=0), np.float64)
+    return np.asarray(np.mean([of(each, weights) for each in repetitions], axis=0), np.float64)
 
 
 def _aligned(

@@ -114,6 +114,10 @@ class Measured:
             curves=whole.curves,
             predictions=predictions,
             stream=whole.equality,
+            inside=whole.by_fold[0][1],
+            moments=whole.moments,
+            data_set=data_set,
+            window_us=classifier.pipeline("").window.size_us,
         )
 
     def _variants(self, metric: str, variants: Mapping[Way, Outcome]) -> list[Figure]:

@@ -19,6 +19,7 @@ from workers.evaluation.in_stream import (
     named_apart,
     stream_site,
 )
+from workers.evaluation.moments import Moments
 from workers.evaluation.predictions import Predictions, join
 from workers.recipes.base import Curve, Options, Progress, StreamEquality
 from workers.recipes.classifier import Classifier, Cut
@@ -42,7 +43,8 @@ class Way:
 @dataclass(slots=True)
 class Outcome:
     """What one way to train came to. ``answers``: view -> one for each seed, all folds of a seed
-    joined; ``by_fold``: the undisturbed ones, cut by cut. ``refused``, ``late``: held-out samples
+    joined; ``by_fold``: the undisturbed ones, cut by cut. ``moments``: of the first cut's
+    model. ``refused``, ``late``: held-out samples
     that are in no window.
     """
 
@@ -51,6 +53,7 @@ class Outcome:
     by_fold: list[tuple[Cut, Predictions]] = field(default_factory=list)
     curves: list[Curve] = field(default_factory=list)
     equality: list[StreamEquality] = field(default_factory=list)
+    moments: Moments | None = None
     reused: int = 0
     refused: int = 0
     late: int = 0
@@ -143,6 +146,8 @@ class Runner:
             outcome.refused += sum(cutting.refused.values())
             outcome.late += cutting.late + cutting.dropped
             answers = {view: await trial.answers(view) for view in (WHOLE, *views)}
+            if outcome.moments is None and not (self._options.quick or way.variant):
+                outcome.moments = await trial.moments()
         if site is not None:
             outcome.equality.append(await self._stream(site, trial, cut, answers[WHOLE]))
         return answers
