@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 
@@ -11,12 +11,16 @@ from workers.cli.failures import WorkFailed, WrongUsage
 from workers.cli.options import JsonOption, example, mute_clients
 
 if TYPE_CHECKING:
+    from schemas.pipeline import Pipeline
     from workers.recipes.base import Evaluation, Options, Progress
+    from workers.recipes.validating import Grouping
 
 EXAMPLE = example(
     "sensorium evaluate --recipe mosi --data data/calls/mosi",
     "sensorium evaluate --recipe pocus --data data/clinical/pocus_lung_ultrasound --stream "
     "--report pocus.html",
+    "sensorium evaluate --model models/mood --dataset mosi --data data/calls/mosi",
+    "sensorium evaluate --plan mood.yaml --data data/calls/mosi --folds 5 --group group",
     "sensorium evaluate --recipe banking77 --data data/calls/banking77 --quick --json",
 )
 
@@ -30,6 +34,38 @@ def evaluate(
     recipe: Annotated[
         str | None,
         typer.Option("--recipe", "-r", metavar="NAME", help="A published claim, measured again."),
+    ] = None,
+    model: Annotated[
+        Path | None, typer.Option(metavar="FOLDER", help="A trained model, judged as it is.")
+    ] = None,
+    plan: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="A plan as sensorium train takes it, cross-validated."),
+    ] = None,
+    group: Annotated[
+        str | None,
+        typer.Option(
+            metavar="group|session|one-group",
+            help="What a fold of --plan keeps together: the data set's groups (speaker, patient), "
+            "or sessions; one-group leaves each group out once.",
+        ),
+    ] = None,
+    dataset: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help="What --model is judged on; see sensorium datasets."),
+    ] = None,
+    pipeline: Annotated[
+        str | None,
+        typer.Option(
+            "--pipeline", "-p", metavar="NAME|FILE", help="For --model. Default: the data set's."
+        ),
+    ] = None,
+    task: Annotated[
+        str | None, typer.Option(metavar="NAME", help="For --plan and --model, of several.")
+    ] = None,
+    split: Annotated[
+        str | None,
+        typer.Option(metavar="train|validation|test", help="Part of the data, for --model."),
     ] = None,
     test: Annotated[
         Path | None,
@@ -90,8 +126,16 @@ def evaluate(
     from workers.cli.evaluating import progress_bars, show
     from workers.recipes.base import Options
 
-    if recipe is None:
-        raise WrongUsage("expected --recipe NAME, got none of it; see `sensorium evaluate --help`")
+    if sum(each is not None for each in (recipe, model, plan)) != 1:
+        raise WrongUsage("expected one of --recipe NAME, --plan FILE and --model FOLDER")
+    if group is not None and (plan is None or group not in ("group", "session", "one-group")):
+        raise WrongUsage(
+            f"--group: expected group, session or one-group beside --plan, got {group[:40]!r}"
+        )
+    if (model is None) != (dataset is None):
+        raise WrongUsage("--model: expected --dataset NAME with it, and that with it alone")
+    if more and not (sequences or inputs):
+        raise WrongUsage(f"expected options, got {more[0][:40]!r}")
     if reuse and keep is None:
         raise WrongUsage("--reuse: expected --keep FOLDER with it, got none")
     if examples and report is None:
@@ -105,8 +149,8 @@ def evaluate(
     options = Options(
         seeds=seeds,
         folds=folds,
-        sequences=_parted(sequences),
-        inputs=_parted(inputs),
+        sequences=_parted(sequences, more if sequences else None),
+        inputs=_parted(inputs, more if inputs and not sequences else None),
         stream=stream,
         keep=keep,
         reuse=reuse,
@@ -114,7 +158,28 @@ def evaluate(
         device=device,
     )
     with progress_bars(shown=not json) as progress:
-        found = _measure(recipe, data, test, options, progress)
+        if recipe is not None:
+            found = _measure(recipe, data, test, options, progress)
+        elif plan is not None:
+            from workers.recipes.measure import Measured
+            from workers.recipes.validating import validated
+
+            by = cast("Grouping | None", group)
+            planned = validated(plan, task=task, by=by, has_test=test is not None)
+            found = Measured(planned).run(data, test, options, progress)
+        else:
+            from workers.recipes.given_model import Judging, judge_model
+
+            asked = Judging(
+                model=model or Path(),
+                data_set=dataset or "",
+                data=data,
+                test=test,
+                task=task,
+                split=split,
+                pipeline=None if pipeline is None else _pipeline(pipeline),
+            )
+            found = judge_model(asked, options, progress)
     show(found, json=json)
     if report is not None:
         from workers.evaluation.report.page import write_report
@@ -131,9 +196,16 @@ def _measure(
     return find_recipe(recipe).run(data, test, options, progress)
 
 
-def _parted(values: list[str] | None) -> tuple[str, ...]:
-    """Values that may be repeated, or listed with commas."""
-    return tuple(part for value in values or () for part in value.split(",") if part)
+def _pipeline(named: str) -> Pipeline:
+    from schemas.pipeline_file import load_pipeline
+
+    return load_pipeline(named)
+
+
+def _parted(values: list[str] | None, more: list[str] | None) -> tuple[str, ...]:
+    """Values that are repeated, listed with commas, or that follow the option one by one."""
+    given = (*(values or ()), *(more or ()))
+    return tuple(part for value in given for part in value.split(",") if part)
 
 
 def _demand_equality(found: Evaluation) -> None:

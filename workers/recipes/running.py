@@ -25,6 +25,9 @@ from workers.recipes.base import Curve, Options, Progress, StreamEquality
 from workers.recipes.classifier import Classifier, Cut
 from workers.recipes.keeping import Kept, read_kept, training_digest, write_kept
 
+#: By how much one input's event times are off, microseconds.
+SHIFTS_US = (250_000, 500_000, 1_000_000, 2_000_000)
+
 
 @dataclass(frozen=True, slots=True)
 class Way:
@@ -173,3 +176,16 @@ def opened(options: Options, settings: Settings) -> Iterator[tuple[Path, Site | 
             folder.mkdir(parents=True, exist_ok=True)
         site = closing.enter_context(stream_site(settings)) if options.stream else None
         yield folder, site
+
+
+def views_of(inputs: Sequence[str]) -> list[View]:
+    """Each input left out, each alone, each misaligned; nothing where there is only one."""
+    if len(inputs) < 2:
+        return []
+    everything = frozenset(inputs)
+    shown = dict.fromkeys([everything - {name} for name in inputs])
+    shown.update(dict.fromkeys(frozenset({name}) for name in inputs))
+    return [
+        *(View(inputs=each) for each in shown),
+        *(View(off=(name, by_us)) for name in inputs for by_us in SHIFTS_US),
+    ]
