@@ -105,7 +105,6 @@ def feed(
     play_and_report(
         material.items(),
         pipeline=spec,
-        sessions=material.sessions,
         settings=settings,
         speed=factor,
         total=material.count,

@@ -1,4 +1,4 @@
-"""What `feed` and `align` are given to play: files, or a data set."""
+"""What `feed` and `align` are given to play: files, recorded topics, or a data set."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import typer
 
 from workers.cli.data_sets import read_playable
 from workers.cli.failures import WrongUsage
+from workers.cli.recorded import is_mcap, read_recorded
 from workers.cli.recordings import read_plan
 
 if TYPE_CHECKING:
@@ -66,6 +67,16 @@ def read_material(
     if not sources:
         raise WrongUsage("expected at least one SOURCE or a --dataset, got none")
     spec = load_pipeline(pipeline)
+    if any(is_mcap(source) for source in sources):
+        recorded = read_recorded(
+            sources,
+            spec,
+            now_us=now_us,
+            start=start,
+            alone=sessions == 1 and not apart,
+        )
+        if recorded is not None:
+            return spec, recorded
     plan = read_plan(
         sources,
         spec,

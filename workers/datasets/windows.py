@@ -193,6 +193,7 @@ class _Keeping:
 
     model = ModelRef("samples", "", "")
     features = ""
+    states = ""
 
     async def encode(self, samples: Sequence[Sample]) -> list[bytes | BadSample]:
         first = len(self.samples)
