@@ -19,9 +19,9 @@ from workers.codecs.text import read_text
 from workers.encoders.base import Bounds, powers_of_two
 from workers.errors import CodecError
 from workers.learned.encoders.base import Decoded, InputEncoder
+from workers.learned.encoders.sentence import SentenceOptions, SentenceVectors
 from workers.learned.encoders.standard import Standard
 from workers.learned.plan import EncoderOptions
-from workers.learned.text import minilm
 from workers.learned.text.ngrams import MAX_GRAMS, Grams, grams_of
 
 #: Spread of a sentence vector's values beside those of the n-grams: that of the first weeks of a
@@ -31,7 +31,7 @@ _START_SPREAD = 0.5
 
 
 class Words(NamedTuple):
-    """One text: its n-grams, and its sentence vector float32 (WIDTH,) or (0,)."""
+    """One text: its n-grams, and its sentence vector float32 (384,) or (0,)."""
 
     grams: Grams
     sentence: NDArray[np.float32]
@@ -64,20 +64,23 @@ class WordsEncoder(InputEncoder):
     def __init__(self, options: WordsOptions, modality: Modality) -> None:
         super().__init__(options, modality)
         self._buckets = options.buckets
-        self._with_sentence = options.sentence_vectors
         self._gram_dropout = options.gram_dropout
         self.table = nn.Parameter(
             torch.randn(1 + options.buckets, options.width) * (_START_SPREAD / options.width**0.5)
         )
         self.register_buffer("rarity", torch.ones(1 + options.buckets))
-        self.standard = Standard(minilm.WIDTH) if self._with_sentence else None
+        self._sentences = (
+            SentenceVectors(SentenceOptions(), modality) if options.sentence_vectors else None
+        )
+        self._sentence_width = 0 if self._sentences is None else self._sentences.width
+        self.standard = None if self._sentences is None else Standard(self._sentence_width)
 
     @property
     def width(self) -> int:
-        return self.table.shape[1] + (minilm.WIDTH if self._with_sentence else 0)
+        return self.table.shape[1] + self._sentence_width
 
     def foundation(self) -> str:
-        return minilm.weights_digest() if self._with_sentence else ""
+        return "" if self._sentences is None else self._sentences.foundation()
 
     def fit(self, decoded: Sequence[Words]) -> None:
         """The inverse document frequency of each bucket (Spärck Jones, J. Documentation, 1972)."""
@@ -90,13 +93,24 @@ class WordsEncoder(InputEncoder):
             self.standard.fit(np.stack([one.sentence for one in decoded]))
 
     def decode(self, sample: Sample) -> Decoded | BadSample:
+        if not sample.payload:
+            return BadSample("empty_value", "CodecError", "expected text, got no bytes")
         try:
             text, _ = read_text(sample.payload, parse_media_type(sample.content_type))
         except CodecError as error:
             return BadSample(error.reason, "CodecError", str(error))
-        none = np.zeros(0, np.float32)
-        sentence = minilm.sentence_vector(text) if self._with_sentence else none
-        return Words(grams_of(text, self._buckets), sentence)
+        return Words(grams_of(text, self._buckets), self._sentence(sample))
+
+    def _sentence(self, sample: Sample) -> NDArray[np.float32]:
+        """Once a sample, since nothing of it is trained; alone, so that the others of a batch have
+        no influence.
+        """
+        if self._sentences is None:
+            return np.zeros(0, np.float32)
+        ids: Decoded = self._sentences.decode(sample)
+        with torch.inference_mode():
+            vectors: Tensor = self._sentences(*self._sentences.collate([ids], len(ids), 1))
+        return vectors[0].numpy()
 
     def extent(self, array: Decoded) -> float:
         return float(len(array.grams.buckets))
@@ -107,7 +121,7 @@ class WordsEncoder(InputEncoder):
     def collate(self, arrays: Sequence[Decoded], size_class: int, rows: int) -> tuple[Tensor, ...]:
         buckets = np.zeros((rows, size_class), np.int64)
         counts = np.zeros((rows, size_class), np.float32)
-        sentences = np.zeros((rows, minilm.WIDTH if self._with_sentence else 0), np.float32)
+        sentences = np.zeros((rows, self._sentence_width), np.float32)
         for row, one in enumerate(arrays):
             length = min(len(one.grams.buckets), size_class)
             buckets[row, :length] = one.grams.buckets[:length]
@@ -116,14 +130,13 @@ class WordsEncoder(InputEncoder):
         return tuple(torch.from_numpy(each) for each in (buckets, counts, sentences))
 
     def specimen(self, size_class: int, rng: np.random.Generator) -> Decoded:
-        width = minilm.WIDTH if self._with_sentence else 0
         buckets = np.sort(rng.integers(1, 1 + self._buckets, size_class, np.int64))
         counts = np.ones(size_class, np.float32)
-        return Words(Grams(buckets, counts), rng.standard_normal(width, np.float32))
+        return Words(Grams(buckets, counts), rng.standard_normal(self._sentence_width, np.float32))
 
     def forward(self, buckets: Tensor, counts: Tensor, sentences: Tensor) -> Tensor:
         """Buckets int64 and counts float32 (rows, length), 0 being padding, and sentences float32
-        (rows, WIDTH or 0), to (rows, width).
+        (rows, 384 or 0), to (rows, width).
         """
         weights = counts * self.rarity[buckets]
         weights = weights / weights.norm(dim=1, keepdim=True).clamp_min(1e-6)
