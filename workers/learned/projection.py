@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from workers.learned.plan import ProjectionPlan
+from workers.learned.session_norm import SessionNorm
 
 
 class Projection(nn.Module):
@@ -17,6 +18,9 @@ class Projection(nn.Module):
         super().__init__()
         self._noise = plan.noise
         self._steps = steps
+        self.session = None if plan.session is None else SessionNorm(plan.session, steps)
+        if self.session is not None:
+            features -= 1
         layers: list[nn.Module] = [nn.Dropout(plan.input_dropout)]
         for hidden in plan.hidden:
             layers += [nn.Linear(features, hidden), nn.GELU(), nn.Dropout(plan.dropout)]
@@ -36,9 +40,10 @@ class Projection(nn.Module):
         """Features (rows, length, features), the step of each, int64 (rows, length), and presence,
         bool (rows, length), to (rows, steps, width) and presence (rows, steps).
         """
-        if self.training and self._noise:
-            features = features + torch.randn_like(features) * self._noise
-        hidden = self.layers(features)
+        if self.session is not None:
+            relative, there = self.session(features, steps, present)
+            return self.layers(self._noisy(relative)), there
+        hidden = self.layers(self._noisy(features))
         weights = present.to(hidden.dtype)
         if self.score is not None:
             score = self.score(hidden)[..., 0].masked_fill(~present, float("-inf"))
@@ -52,3 +57,8 @@ class Projection(nn.Module):
         mass = hidden.new_zeros(rows, self._steps).scatter_add(1, steps, weights)
         count = hidden.new_zeros(rows, self._steps).scatter_add(1, steps, present.to(hidden.dtype))
         return total / mass.clamp_min(1e-6).unsqueeze(-1), count > 0
+
+    def _noisy(self, features: Tensor) -> Tensor:
+        if not self.training or not self._noise:
+            return features
+        return features + torch.randn_like(features) * self._noise
