@@ -11,6 +11,7 @@ import msgspec
 
 from schemas.contributions import Contributions
 from schemas.errors import WireError
+from schemas.objects import TrackedObject
 
 RESULT_TYPE = "sensorium.result.v1"
 #: Namespace of every id that Sensorium derives; fixed for ever, or ids would change.
@@ -125,7 +126,8 @@ class Result(msgspec.Struct, frozen=True):
     that, or ``late``, samples that came while lateness is allowed. ``modalities``: the model's own
     shares, of attention where it has any. ``contributions``: only where the pipeline file asks for
     them. ``failure``: why the model has no answer, where it failed on the window and no single
-    sample was to blame; ``tasks`` and ``modalities`` are empty then.
+    sample was to blame; ``tasks`` and ``modalities`` are empty then. ``objects``: only of a model
+    that tracks objects; those that it knows of after this window, by id.
     """
 
     id: str
@@ -143,6 +145,7 @@ class Result(msgspec.Struct, frozen=True):
     cause: Cause = "watermark"
     contributions: Contributions | msgspec.UnsetType = msgspec.UNSET
     failure: str | msgspec.UnsetType = msgspec.UNSET
+    objects: list[TrackedObject] | msgspec.UnsetType = msgspec.UNSET
 
 
 _encoder = msgspec.json.Encoder()

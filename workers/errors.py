@@ -8,7 +8,9 @@ WorkerError
 ├── RemoteError          a model behind a server did not answer, or not with an answer
 │   └── RequestRefused   it refused what it was sent
 ├── TrainError           a training run cannot start or came out unusable
+├── CalibrationError     a calibration file is missing, damaged, or of none of the known kinds
 ├── DataSetError         a data set's files are missing, damaged, or not what its importer expects
+├── EvaluationError      a model cannot be judged as asked: folds, inputs, metrics, or the stream
 ├── OfflineError         windows of a recording cannot be written or read back
 ├── TrackingError        a tracker's parameters or a session's saved tracks cannot be read
 └── InsightError         an answer that was asked about is not there to explain
@@ -92,8 +94,16 @@ class TrainError(WorkerError):
     """A training run cannot start or came out unusable."""
 
 
+class CalibrationError(WorkerError):
+    """A file that says where sensors are cannot be used."""
+
+
 class DataSetError(WorkerError):
     """A data set cannot be read, or its labels do not fit its samples."""
+
+
+class EvaluationError(WorkerError):
+    """A model cannot be judged as it was asked for, or the stream did not answer as it should."""
 
 
 class OfflineError(WorkerError):

@@ -10,6 +10,7 @@ from streams.errors import FeedError
 from streams.feed import audio, video
 from streams.feed.folder import folder_tracks
 from streams.feed.kitti import drive_tracks, is_drive
+from streams.feed.nuscenes import is_sample_folder, sample_tracks
 from streams.feed.objects import jsonl_lines, object_tracks
 from streams.feed.still import IMAGE_SUFFIXES, image_tracks, note_tracks
 from streams.feed.track import ReadOptions, Track
@@ -46,7 +47,9 @@ def open_tracks(
 
 def _open(path: Path, options: ReadOptions, modality: Modality | None) -> list[Track]:
     if path.is_dir():
-        return drive_tracks(path, options) if is_drive(path) else folder_tracks(path, options)
+        if is_drive(path):
+            return drive_tracks(path, options)
+        return sample_tracks(path) if is_sample_folder(path) else folder_tracks(path, options)
     suffix = path.suffix.lower()
     if suffix not in KNOWN:
         raise FeedError(

@@ -11,6 +11,7 @@ import msgspec
 import torch
 
 from schemas.model import ModelSpec
+from schemas.pipeline import Pipeline
 from schemas.remote import ChatRemote, KserveRemote
 from schemas.sample import Modality
 from workers.backends.base import Model
@@ -28,8 +29,13 @@ from workers.backends.own import open_own
 from workers.backends.reference import ReferenceModel
 from workers.device import resolve_device, set_threads
 from workers.errors import ModelError, RemoteError
+from workers.learned.file import load_learned
+from workers.learned.model import ARCHITECTURE as LEARNED
+from workers.learned.model import LearnedModel
 from workers.model_file import ARCHITECTURE, load_model, resolve_folder
 from workers.registry.layout import MODEL_FILE
+from workers.vehicle.fusion.manifest import ARCHITECTURE as OBJECTS
+from workers.vehicle.model import open_tracking
 
 #: ``architecture`` of classifiers of Hugging Face's transformers.
 CLASSIFIERS = "transformers-1"
@@ -48,6 +54,7 @@ class Surroundings:
     """Where a model is opened. ``modality_of``: input -> modality, of the pipeline that is served.
     ``threads``: see ``set_threads``. ``find``: the folder of a model's name and, where one is
     given, version. ``note_padding``: told of what a network of this package is run over.
+    ``pipeline``: the whole of it, which a model that tracks objects has to know.
     """
 
     modality_of: Mapping[str, Modality]
@@ -55,6 +62,7 @@ class Surroundings:
     threads: int | None = None
     find: Callable[[str, str | None], Path] = lambda name, version: resolve_folder(name)
     note_padding: NotePadding = note_nothing
+    pipeline: Pipeline | None = None
 
 
 def open_model(spec: ModelSpec, where: Surroundings) -> Model:
@@ -118,11 +126,24 @@ def _local(folder: Path, spec: ModelSpec, where: Surroundings) -> Model:
         return ReferenceModel(
             load_model(name), where.modality_of, device, spec, note_padding=where.note_padding
         )
+    if architecture == LEARNED:
+        learned = load_learned(folder)
+        return LearnedModel(
+            learned.network,
+            learned.manifest.ref,
+            where.modality_of,
+            device,
+            spec,
+            note_padding=where.note_padding,
+        )
     if architecture in (EXPORTED, ONNX):
         return _graphs(folder, architecture, spec, where, device)
     if architecture == CLASSIFIERS:
         return ClassifiersModel(name, folder, spec, where.modality_of, device)
-    known = [ARCHITECTURE, EXPORTED, ONNX, CLASSIFIERS]
+    if architecture == OBJECTS:
+        _check_plain(name, spec, architecture, "in float64")
+        return open_tracking(folder, where.pipeline)
+    known = [ARCHITECTURE, LEARNED, EXPORTED, ONNX, CLASSIFIERS, OBJECTS]
     raise ModelError(
         name,
         f"expected an architecture of {known}, got {architecture!r}; use the release it was made "
@@ -155,11 +176,13 @@ def architecture_of(folder: Path) -> str:
         raise ModelError(str(folder), f"{MODEL_FILE} is not a model description: {error}") from None
 
 
-def _check_plain(name: str, spec: ModelSpec, architecture: str) -> None:
-    """Graphs compute as they were exported."""
+def _check_plain(
+    name: str, spec: ModelSpec, architecture: str, how: str = "as it was exported"
+) -> None:
+    """Graphs compute as they were exported, and a tracker in one way only."""
     if spec.precision != "float32" or spec.compile != "none":
         raise ModelError(
             name,
-            f"{architecture} computes as it was exported; expected precision: float32 and "
+            f"{architecture} computes {how}; expected precision: float32 and "
             f"compile: none, got {spec.precision} and {spec.compile}",
         )

@@ -14,9 +14,11 @@ from workers.cli import (
     bench,
     config,
     contract,
+    datasets,
     demo,
     dlq,
     doctor,
+    evaluate,
     events,
     evidence,
     explain,
@@ -89,6 +91,7 @@ _add(pipelines.pipelines, pipelines.EXAMPLE, "pipelines")
 _add(feed.feed, feed.EXAMPLE, "feed")
 _add(simulate.simulate, simulate.EXAMPLE, "simulate")
 _add(align.align, align.EXAMPLE, "align")
+_add(datasets.datasets, datasets.EXAMPLE, "datasets")
 _add(results.results, results.EXAMPLE, "results")
 _add(events.events, events.EXAMPLE, "events")
 _add(explain.explain, explain.EXAMPLE, "explain")
@@ -97,6 +100,7 @@ _add(dlq.dlq, dlq.EXAMPLE, "dlq")
 _add(bench.bench, bench.EXAMPLE, "bench")
 _add(models.models, models.EXAMPLE, "models")
 _add(train.train, train.EXAMPLE, "train")
+_add(evaluate.evaluate, evaluate.EXAMPLE, "evaluate")
 _add(doctor.doctor, doctor.EXAMPLE, "doctor")
 _add(config.config, config.EXAMPLE, "config")
 _add(contract.contract, contract.EXAMPLE, "contract")

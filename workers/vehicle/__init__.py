@@ -1,1 +1,1 @@
-"""Perception for driving: what is around the car, from camera, lidar and radar."""
+"""Perception for driving: what is around the vehicle, from camera, lidar and radar."""

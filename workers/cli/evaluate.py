@@ -1,0 +1,193 @@
+"""`sensorium evaluate`: what a model is worth on data that it has not seen."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from workers.cli.failures import WorkFailed, WrongUsage
+from workers.cli.options import JsonOption, example, mute_clients
+
+if TYPE_CHECKING:
+    from schemas.pipeline import Pipeline
+    from workers.recipes.base import Evaluation, Options, Progress
+
+EXAMPLE = example(
+    "sensorium evaluate --recipe mosi --data data/calls/mosi",
+    "sensorium evaluate --recipe pocus --data data/clinical/pocus_lung_ultrasound --stream "
+    "--report pocus.html",
+    "sensorium evaluate --model models/mood --dataset mosi --data data/calls/mosi",
+    "sensorium evaluate --recipe banking77 --data data/calls/banking77 --quick --json",
+)
+
+
+def evaluate(
+    more: Annotated[list[str] | None, typer.Argument(hidden=True)] = None,
+    *,
+    data: Annotated[
+        Path, typer.Option("--data", metavar="PATH", help="The data set's folder or file.")
+    ],
+    recipe: Annotated[
+        str | None,
+        typer.Option("--recipe", "-r", metavar="NAME", help="A published claim, measured again."),
+    ] = None,
+    model: Annotated[
+        Path | None, typer.Option(metavar="FOLDER", help="A trained model, judged as it is.")
+    ] = None,
+    dataset: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help="What --model is judged on; see sensorium datasets."),
+    ] = None,
+    pipeline: Annotated[
+        str | None,
+        typer.Option(
+            "--pipeline", "-p", metavar="NAME|FILE", help="For --model. Default: the data set's."
+        ),
+    ] = None,
+    task: Annotated[str | None, typer.Option(metavar="NAME", help="For --model.")] = None,
+    split: Annotated[
+        str | None,
+        typer.Option(metavar="train|validation|test", help="Part of the data, for --model."),
+    ] = None,
+    test: Annotated[
+        Path | None,
+        typer.Option(metavar="PATH", help="A test set of the same layout that is kept elsewhere."),
+    ] = None,
+    seeds: Annotated[
+        int | None, typer.Option(min=1, help="Trainings, from seed 1 on. Default: the recipe's.")
+    ] = None,
+    folds: Annotated[
+        int | None, typer.Option(min=2, help="Folds, by group. Default: the recipe's.")
+    ] = None,
+    sequences: Annotated[
+        list[str] | None,
+        typer.Option("--sequences", metavar="NAME ...", help="Recordings to judge."),
+    ] = None,
+    inputs: Annotated[
+        list[str] | None,
+        typer.Option("--inputs", metavar="NAME ...", help="Train and judge with these only."),
+    ] = None,
+    stream: Annotated[
+        bool,
+        typer.Option(
+            "--stream", help="Hold every answer against a worker's behind a broker and Redis."
+        ),
+    ] = False,
+    quick: Annotated[
+        bool,
+        typer.Option(
+            "--quick", help="The claimed figures only: no fewer inputs, variants, disturbances."
+        ),
+    ] = False,
+    keep: Annotated[
+        Path | None, typer.Option(metavar="FOLDER", help="Keep the trained models here.")
+    ] = None,
+    reuse: Annotated[
+        bool,
+        typer.Option(
+            "--reuse", help="Take models of --keep that were trained on the same data, unchecked."
+        ),
+    ] = False,
+    report: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Write a report with plots: one HTML file.")
+    ] = None,
+    examples: Annotated[
+        bool,
+        typer.Option(
+            "--examples", help="Show samples of your data in the report, right and wrong."
+        ),
+    ] = False,
+    device: Annotated[str, typer.Option(metavar="cpu|cuda|auto", help="Where to train.")] = "cpu",
+    json: JsonOption = False,
+) -> None:
+    """Judge a model on data that it has not seen. Trains where needed, and says what is claimed.
+
+    Figures come with their deviation over seeds, an interval, and where the split comes from.
+    """
+    mute_clients()
+    from workers.cli.evaluating import progress_bars, show
+    from workers.recipes.base import Options
+
+    if (recipe is None) == (model is None):
+        raise WrongUsage("expected either --recipe NAME or --model FOLDER, got both or none")
+    if (model is None) != (dataset is None):
+        raise WrongUsage("--model: expected --dataset NAME with it, and that with it alone")
+    if more and not (sequences or inputs):
+        raise WrongUsage(f"expected options, got {more[0][:40]!r}")
+    if reuse and keep is None:
+        raise WrongUsage("--reuse: expected --keep FOLDER with it, got none")
+    if examples and report is None:
+        raise WrongUsage("--examples: expected --report FILE with it, got none")
+    if device not in ("cpu", "cuda", "auto"):
+        raise WrongUsage(f"--device: expected cpu, cuda or auto, got {device[:40]!r}")
+    if report is not None:
+        from workers.evaluation.extra import need_matplotlib
+
+        need_matplotlib()
+    options = Options(
+        seeds=seeds,
+        folds=folds,
+        sequences=_parted(sequences, more if sequences else None),
+        inputs=_parted(inputs, more if inputs and not sequences else None),
+        stream=stream,
+        keep=keep,
+        reuse=reuse,
+        quick=quick,
+        device=device,
+    )
+    with progress_bars(shown=not json) as progress:
+        if recipe is not None:
+            found = _measure(recipe, data, test, options, progress)
+        else:
+            from workers.recipes.given_model import Judging, judge_model
+
+            asked = Judging(
+                model=model or Path(),
+                data_set=dataset or "",
+                data=data,
+                test=test,
+                task=task,
+                split=split,
+                pipeline=None if pipeline is None else _pipeline(pipeline),
+            )
+            found = judge_model(asked, options, progress)
+    show(found, json=json)
+    if report is not None:
+        from workers.evaluation.report.page import write_report
+
+        write_report(report, found, examples=examples)
+    _demand_equality(found)
+
+
+def _measure(
+    recipe: str, data: Path, test: Path | None, options: Options, progress: Progress
+) -> Evaluation:
+    from workers.recipes.catalog import find_recipe
+
+    return find_recipe(recipe).run(data, test, options, progress)
+
+
+def _pipeline(named: str) -> Pipeline:
+    from schemas.pipeline_file import load_pipeline
+
+    return load_pipeline(named)
+
+
+def _parted(values: list[str] | None, more: list[str] | None) -> tuple[str, ...]:
+    """Values that are repeated, listed with commas, or that follow the option one by one."""
+    given = (*(values or ()), *(more or ()))
+    return tuple(part for value in given for part in value.split(",") if part)
+
+
+def _demand_equality(found: Evaluation) -> None:
+    unequal = [one for one in found.stream if not one.flawless]
+    if unequal:
+        worst = unequal[0]
+        raise WorkFailed(
+            f"expected the stream's answers to be the offline ones, got {len(unequal)} of "
+            f"{len(found.stream)} models that differ; {worst.model}: {worst.equal} of "
+            f"{worst.items} items equal, {worst.missing} missing, {worst.doubled} doubled, "
+            f"{worst.unequal} unequal, {worst.unexpected} unexpected"
+        )
