@@ -117,8 +117,8 @@ class Tracker:
     def _judge(self, tracks: Tracks, batch: Batch) -> Tracks:
         """Set each track's status; those never confirmed that are given up are not kept."""
         table, kind = self._tables.classes, self._class(tracks)
-        told = tracks.status != Status.TENTATIVE
-        told |= tracks.existence >= table.confirm[kind]
+        before = tracks.status != Status.TENTATIVE
+        told = before | (tracks.existence >= table.confirm[kind])
         sure = told & (tracks.existence >= table.suspend[kind]) & (tracks.support != 0)
         tracks.status = np.where(
             sure, Status.CONFIRMED, np.where(told, Status.COASTED, Status.TENTATIVE)
@@ -127,8 +127,8 @@ class Tracker:
         closed = tracks.existence < table.drop[kind]
         closed |= unseen > table.max_unseen_s[kind] * 1e6
         closed |= self._too_many(tracks, closed)
-        tracks.status[closed & told] = Status.CLOSED
-        return tracks.taken(told | ~closed)
+        tracks.status[closed] = Status.CLOSED
+        return tracks.taken(before | ~closed)
 
     def _too_many(self, tracks: Tracks, closed: Flags) -> Flags:
         """The least sure beyond ``max_tracks`` of a session; the older of two is kept."""
