@@ -11,6 +11,7 @@ WorkerError
 ├── CalibrationError     a calibration file is missing, damaged, or of none of the known kinds
 ├── DataSetError         a data set's files are missing, damaged, or not what its importer expects
 ├── OfflineError         windows of a recording cannot be written or read back
+├── ViewError            a picture cannot be drawn or saved
 └── InsightError         an answer that was asked about is not there to explain
 """
 
@@ -102,6 +103,10 @@ class DataSetError(WorkerError):
 
 class OfflineError(WorkerError):
     """Windows of a recording cannot be written or read back; the message names the folder."""
+
+
+class ViewError(WorkerError):
+    """Pictures cannot be made of what was asked for, or not be saved."""
 
 
 class InsightError(WorkerError):
