@@ -15,8 +15,11 @@ Recogniser = Callable[[bytes, str], str]
 _STILLS = frozenset({"image/jpeg", "image/png"})
 _JSON = frozenset({"application/json"})
 PCM = "audio/pcm"
+#: Features that were computed elsewhere, of any modality: float32 values, little-endian. Parameters
+#: ``dtype=f32le`` and, where all vectors of an input are equally long, ``width``.
+VECTOR = "application/vnd.sensorium.vector"
 
-ACCEPTED: Mapping[Modality, frozenset[str]] = MappingProxyType(
+_SIGNALS: Mapping[Modality, frozenset[str]] = MappingProxyType(
     {
         Modality.VIDEO: _STILLS,
         Modality.IMAGE: _STILLS,
@@ -30,6 +33,10 @@ ACCEPTED: Mapping[Modality, frozenset[str]] = MappingProxyType(
             {"application/vnd.sensorium.points", "application/octet-stream"}
         ),
     }
+)
+
+ACCEPTED: Mapping[Modality, frozenset[str]] = MappingProxyType(
+    {modality: signals | {VECTOR} for modality, signals in _SIGNALS.items()}
 )
 
 #: Bytes of one value of one channel, by the ``format`` parameter of ``audio/pcm``.

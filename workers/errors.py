@@ -10,6 +10,7 @@ WorkerError
 ├── TrainError           a training run cannot start or came out unusable
 ├── CalibrationError     a calibration file is missing, damaged, or of none of the known kinds
 ├── DataSetError         a data set's files are missing, damaged, or not what its importer expects
+├── EvaluationError      a model cannot be judged as asked: folds, inputs, metrics, or the stream
 ├── OfflineError         windows of a recording cannot be written or read back
 ├── ViewError            a picture cannot be drawn or saved
 └── InsightError         an answer that was asked about is not there to explain
@@ -99,6 +100,10 @@ class CalibrationError(WorkerError):
 
 class DataSetError(WorkerError):
     """A data set cannot be read, or its labels do not fit its samples."""
+
+
+class EvaluationError(WorkerError):
+    """A model cannot be judged as it was asked for, or the stream did not answer as it should."""
 
 
 class OfflineError(WorkerError):

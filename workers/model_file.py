@@ -13,7 +13,7 @@ import msgspec
 import safetensors
 import safetensors.torch
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from schemas.result import ModelRef
 from schemas.sample import Modality
@@ -118,7 +118,8 @@ def _read_manifest(name: str, folder: Path) -> Manifest:
     return manifest
 
 
-def _read_weights(name: str, folder: Path, sha256: str) -> dict[str, Tensor]:
+def read_weights(name: str, folder: Path, sha256: str) -> dict[str, Tensor]:
+    """The weights beside a description that names their digest. Raises ``ModelError``."""
     try:
         blob = (folder / WEIGHTS_FILE).read_bytes()
     except OSError as error:
@@ -138,7 +139,8 @@ def _read_weights(name: str, folder: Path, sha256: str) -> dict[str, Tensor]:
         raise ModelError(name, f"{WEIGHTS_FILE} is not a safetensors file: {error}") from None
 
 
-def _fill(name: str, network: Network, weights: dict[str, Tensor]) -> None:
+def fill_network(name: str, network: nn.Module, weights: dict[str, Tensor]) -> None:
+    """Load weights that have the network's names and shapes and are finite, or ``ModelError``."""
     expected = {key: tuple(value.shape) for key, value in network.state_dict().items()}
     found = {key: tuple(value.shape) for key, value in weights.items()}
     if expected != found:
@@ -163,9 +165,9 @@ def load_model(name: str) -> LoadedModel:
     """
     folder = resolve_folder(name)
     manifest = _read_manifest(name, folder)
-    weights = _read_weights(name, folder, manifest.sha256)
+    weights = read_weights(name, folder, manifest.sha256)
     network = Network(manifest.modalities, manifest.tasks, manifest.fusion)
-    _fill(name, network, weights)
+    fill_network(name, network, weights)
     return LoadedModel(manifest, network.eval(), folder)
 
 

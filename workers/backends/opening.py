@@ -28,6 +28,9 @@ from workers.backends.own import open_own
 from workers.backends.reference import ReferenceModel
 from workers.device import resolve_device, set_threads
 from workers.errors import ModelError, RemoteError
+from workers.learned.file import load_learned
+from workers.learned.model import ARCHITECTURE as LEARNED
+from workers.learned.model import LearnedModel
 from workers.model_file import ARCHITECTURE, load_model, resolve_folder
 from workers.registry.layout import MODEL_FILE
 
@@ -118,11 +121,21 @@ def _local(folder: Path, spec: ModelSpec, where: Surroundings) -> Model:
         return ReferenceModel(
             load_model(name), where.modality_of, device, spec, note_padding=where.note_padding
         )
+    if architecture == LEARNED:
+        learned = load_learned(folder)
+        return LearnedModel(
+            learned.network,
+            learned.manifest.ref,
+            where.modality_of,
+            device,
+            spec,
+            note_padding=where.note_padding,
+        )
     if architecture in (EXPORTED, ONNX):
         return _graphs(folder, architecture, spec, where, device)
     if architecture == CLASSIFIERS:
         return ClassifiersModel(name, folder, spec, where.modality_of, device)
-    known = [ARCHITECTURE, EXPORTED, ONNX, CLASSIFIERS]
+    known = [ARCHITECTURE, LEARNED, EXPORTED, ONNX, CLASSIFIERS]
     raise ModelError(
         name,
         f"expected an architecture of {known}, got {architecture!r}; use the release it was made "

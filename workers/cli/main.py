@@ -17,6 +17,7 @@ from workers.cli import (
     demo,
     dlq,
     doctor,
+    evaluate,
     events,
     evidence,
     explain,
@@ -99,6 +100,7 @@ _add(dlq.dlq, dlq.EXAMPLE, "dlq")
 _add(bench.bench, bench.EXAMPLE, "bench")
 _add(models.models, models.EXAMPLE, "models")
 _add(train.train, train.EXAMPLE, "train")
+_add(evaluate.evaluate, evaluate.EXAMPLE, "evaluate")
 _add(doctor.doctor, doctor.EXAMPLE, "doctor")
 _add(config.config, config.EXAMPLE, "config")
 _add(contract.contract, contract.EXAMPLE, "contract")

@@ -1,6 +1,7 @@
 """Codecs: a raw payload and its content type in, one array of a fixed form out.
 
-``decode`` is the only entry; each modality has a module that documents its form.
+``decode`` is the entry, and ``decode_any`` where vectors are taken too; each modality has a module
+that documents its form.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from workers.codecs.objects import decode_objects
 from workers.codecs.points import decode_points
 from workers.codecs.series import decode_series
 from workers.codecs.text import decode_text
+from workers.codecs.vector import decode_vector, is_vector
 from workers.errors import CodecError
 
 Array = NDArray[Any]
@@ -41,10 +43,27 @@ def decode(modality: Modality, content_type: str, payload: bytes) -> Array | Bad
     Nothing is raised for any payload: a decoder that fails in a way it did not foresee gives
     reason ``undecodable`` and the failure's type, never its text, which may quote the payload.
     """
+    return _guarded(_DECODERS[modality], modality, content_type, payload)
+
+
+def decode_any(modality: Modality, content_type: str, payload: bytes) -> Array | BadSample:
+    """As ``decode``; a vector that was computed elsewhere is decoded as one, whatever its modality:
+    float32 (width,).
+    """
+    decoder = decode_vector if is_vector(content_type) else _DECODERS[modality]
+    return _guarded(decoder, modality, content_type, payload)
+
+
+def _guarded(
+    decoder: Callable[[bytes, MediaType], Array],
+    modality: Modality,
+    content_type: str,
+    payload: bytes,
+) -> Array | BadSample:
     if not payload:
         return BadSample("empty_value", "CodecError", f"expected {modality.value}, got no bytes")
     try:
-        array = _DECODERS[modality](payload, parse_media_type(content_type))
+        array = decoder(payload, parse_media_type(content_type))
     except CodecError as error:
         return BadSample(error.reason, "CodecError", str(error))
     except Exception as error:

@@ -1,8 +1,8 @@
 """Samples that are intervals, cut at bounds of event time: no value is lost, none is in two parts.
 
 Audio is cut between frames, a transcript segment between words, a block of waveforms between
-values. All else (frames, stills, object lists, sweeps, single readings) is one thing: it stays
-whole and is where it begins, even if its record gives it a duration.
+values. All else (frames, stills, object lists, sweeps, single readings, vectors) is one thing: it
+stays whole and is where it begins, even if its record gives it a duration.
 """
 
 from __future__ import annotations
@@ -15,10 +15,11 @@ import msgspec
 
 from schemas.sample import Modality, Sample
 from streams.compute import BadSample
-from workers.codecs import decode
+from workers.codecs import decode_any
 from workers.codecs.cut_audio import audio_interval_us, cut_audio
 from workers.codecs.cut_series import cut_series, series_interval_us
 from workers.codecs.cut_text import cut_text, text_interval_us
+from workers.codecs.vector import is_vector
 
 T = TypeVar("T")
 
@@ -45,7 +46,7 @@ def interval_us(sample: Sample) -> tuple[int, int] | BadSample:
     A sample that cannot be read gives the decoder's ``BadSample``; one that is only damaged
     further on is found by ``cut`` or by ``decode``.
     """
-    read = _INTERVALS.get(sample.modality)
+    read = None if is_vector(sample.content_type) else _INTERVALS.get(sample.modality)
     return (sample.start_us, sample.end_us) if read is None else _guarded(sample, read)
 
 
@@ -63,7 +64,7 @@ def cut(sample: Sample, bounds_us: Sequence[int]) -> Sequence[Sample] | BadSampl
         return interval
     start_us, end_us = interval
     inside_us = bounds_us[bisect_right(bounds_us, start_us) : bisect_left(bounds_us, end_us)]
-    cutter = _CUTTERS.get(sample.modality)
+    cutter = None if is_vector(sample.content_type) else _CUTTERS.get(sample.modality)
     if cutter is None or not inside_us:
         unchanged = end_us == sample.end_us
         return [sample if unchanged else msgspec.structs.replace(sample, end_us=end_us)]
@@ -81,7 +82,7 @@ def _guarded(sample: Sample, read: Callable[[Sample], T]) -> T | BadSample:
             return read(sample)
         except Exception as error:
             name = type(error).__name__
-    found = decode(sample.modality, sample.content_type, sample.payload)
+    found = decode_any(sample.modality, sample.content_type, sample.payload)
     if isinstance(found, BadSample):
         return found
     return BadSample(

@@ -10,7 +10,7 @@ from schemas.sample import Sample
 from streams.align.types import Window
 from streams.compute import BadSample, Fusion
 from workers.codecs import cut as cutting
-from workers.codecs import decode
+from workers.codecs import decode_any
 from workers.errors import OfflineError
 from workers.offline.spool import Spool
 
@@ -60,5 +60,5 @@ class RawCompute:
 
 
 def _check(sample: Sample) -> BadSample | None:
-    decoded = decode(sample.modality, sample.content_type, sample.payload)
+    decoded = decode_any(sample.modality, sample.content_type, sample.payload)
     return decoded if isinstance(decoded, BadSample) else None

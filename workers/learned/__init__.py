@@ -1,0 +1,1 @@
+"""Learned models: encoders per input, fusion, context over time and heads, described by a plan."""

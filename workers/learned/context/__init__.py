@@ -1,0 +1,1 @@
+"""Kinds of context that a plan may name, listed in ``workers.learned.kinds``."""

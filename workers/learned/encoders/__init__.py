@@ -1,0 +1,1 @@
+"""Encoders that a plan may name: one kind a module, listed in ``workers.learned.kinds``."""

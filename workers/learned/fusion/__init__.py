@@ -1,0 +1,1 @@
+"""Forms of fusion that a plan may name, listed in ``workers.learned.kinds``."""

@@ -1,0 +1,134 @@
+"""One network: encoders, projections, context, fusion and heads, built from a plan."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from schemas.sample import Modality
+from workers.errors import TrainError
+from workers.fusion.base import Head
+from workers.learned.context.base import Context, last_present
+from workers.learned.encoders.base import InputEncoder
+from workers.learned.fusion.base import Fusion
+from workers.learned.kinds import CONTEXTS, ENCODERS, FUSIONS, load
+from workers.learned.plan import ModelPlan
+from workers.learned.projection import Projection
+from workers.learned.steps import InputBatch
+
+
+@dataclass(frozen=True, slots=True)
+class NetworkOutput:
+    """``logits``: task -> (rows, labels). ``shares``: (rows, inputs), each row's sum 1, exactly 0
+    for an input without samples; a row without any sample has all zeros.
+    """
+
+    logits: dict[str, Tensor]
+    shares: Tensor
+
+
+class FusionNetwork(nn.Module):
+    """Everything after the features: what is learned of how inputs and steps belong together."""
+
+    def __init__(self, plan: ModelPlan, widths: Mapping[str, int]) -> None:
+        """``widths``: input -> length of its features."""
+        super().__init__()
+        self.inputs = plan.inputs
+        self.steps = plan.context.steps
+        width = plan.fusion.width
+        self.projections = nn.ModuleList(
+            Projection(widths[name], width, plan.projection_of(name), self.steps)
+            for name in self.inputs
+        )
+        self.fusion: Fusion = load(FUSIONS, plan.fusion.form)(plan.fusion, len(self.inputs))
+        self._fused_first = plan.context.where == "fused"
+        make = load(CONTEXTS, plan.context.kind)
+        self.contexts: nn.ModuleList = nn.ModuleList(
+            [make(plan.context, self.fusion.out_width)]
+            if self._fused_first
+            else [make(plan.context, width) for _ in self.inputs]
+        )
+        self.heads = nn.ModuleDict(
+            {
+                key(task): Head(self.fusion.out_width, len(rules.labels))
+                for task, rules in plan.tasks.items()
+            }
+        )
+        self.tasks = tuple(plan.tasks)
+
+    def forward(self, batches: Sequence[InputBatch]) -> NetworkOutput:
+        """One batch of each input, in the order of ``inputs``."""
+        steps, present = [], []
+        for projection, batch in zip(self.projections, batches, strict=True):
+            one, there = projection(batch.features, batch.steps, batch.present)
+            steps.append(one)
+            present.append(there)
+        hidden, shares = (
+            self._fused_then_context(torch.stack(steps, 2), torch.stack(present, 2))
+            if self._fused_first
+            else self._context_then_fused(steps, present)
+        )
+        shares = shares.detach()
+        shares = shares / shares.sum(dim=-1, keepdim=True).clamp_min(1e-9)
+        return NetworkOutput({task: self.heads[key(task)](hidden) for task in self.tasks}, shares)
+
+    def _context_then_fused(
+        self, steps: Sequence[Tensor], present: Sequence[Tensor]
+    ) -> tuple[Tensor, Tensor]:
+        tokens = [
+            context(one, there)
+            for context, one, there in zip(self.contexts, steps, present, strict=True)
+        ]
+        there = torch.stack([each.any(dim=1) for each in present], dim=1)
+        fused: tuple[Tensor, Tensor] = self.fusion(torch.stack(tokens, dim=1), there)
+        return fused
+
+    def _fused_then_context(self, steps: Tensor, present: Tensor) -> tuple[Tensor, Tensor]:
+        """Steps (rows, steps, inputs, width), present (rows, steps, inputs)."""
+        rows, count = steps.shape[:2]
+        hidden, shares = self.fusion(steps.flatten(0, 1), present.flatten(0, 1))
+        there = present.any(dim=2)
+        context = self.contexts[0]
+        assert isinstance(context, Context)
+        return (
+            context(hidden.reshape(rows, count, -1), there),
+            last_present(shares.reshape(rows, count, -1), there),
+        )
+
+
+class LearnedNetwork(nn.Module):
+    """The encoders of the inputs, and the network over their features."""
+
+    def __init__(self, plan: ModelPlan, modality_of: Mapping[str, Modality]) -> None:
+        """``modality_of``: input -> modality; ``plan`` has no option open that only data can tell.
+
+        Raises ``TrainError`` for an option that an encoder refuses.
+        """
+        super().__init__()
+        self.plan = plan
+        self.encoders = nn.ModuleDict(
+            {
+                key(name): load(ENCODERS, options.kind)(options, modality_of[name])
+                for name, options in sorted(plan.encoders.items())
+            }
+        )
+        try:
+            self.fusion = FusionNetwork(
+                plan, {name: self.encoder(name).width for name in plan.inputs}
+            )
+        except ValueError as error:
+            raise TrainError(f"plan: {error}") from None
+
+    def encoder(self, name: str) -> InputEncoder:
+        """The encoder of an input that the model takes."""
+        encoder = self.encoders[key(name)]
+        assert isinstance(encoder, InputEncoder)
+        return encoder
+
+
+def key(name: str) -> str:
+    """A name as the key of a ``ModuleDict``, where names of its methods are taken."""
+    return f"of_{name}"

@@ -1,0 +1,137 @@
+"""The plan of a learned model: what it is made of, without its weights."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import BeforeValidator, Field, SerializeAsAny, model_validator
+
+from schemas.inputs import Name, Strict
+from workers.learned.kinds import CONTEXTS, ENCODERS, FUSIONS, read_options
+
+Share = Annotated[float, Field(ge=0.0, lt=1.0)]
+
+
+class EncoderOptions(Strict):
+    """What every encoder's options have; each kind adds its own."""
+
+    kind: str
+
+
+class ProjectionPlan(Strict):
+    """From an input's features to the width of fusion: ``hidden`` layers between, then pooling
+    of the samples of one step.
+
+    ``input_dropout`` is of features, ``dropout`` of what each layer makes of them; ``noise`` is the
+    standard deviation of what is added to features while training.
+    """
+
+    hidden: tuple[Annotated[int, Field(gt=0, le=4096)], ...] = ()
+    input_dropout: Share = 0.0
+    dropout: Share = 0.0
+    noise: float = Field(default=0.0, ge=0.0)
+    pool: Literal["mean", "attention"] = "mean"
+
+
+class FusionOptions(Strict):
+    """What every form of fusion has; each adds its own."""
+
+    form: str
+    width: int = Field(default=64, gt=0, le=2048)
+    dropout: Share = 0.0
+
+
+class ContextOptions(Strict):
+    """What every kind of context has. ``steps``: of a window, equally long; the last one is judged.
+
+    ``where``: each input has a context of its own, or what was ``fused`` in each step has one.
+    """
+
+    kind: str
+    steps: int = Field(default=1, ge=1, le=64)
+    where: Literal["inputs", "fused"] = "inputs"
+    dropout: Share = 0.0
+
+
+class OutOfScope(Strict):
+    """Which label of a task means that none of the others applies, and how readily it is answered.
+
+    ``threshold`` is added to its probability before all are divided by their sum: it is answered
+    where no other label's probability is larger by as much. A task that has no example of it
+    thereby refuses what it is less sure of than ``threshold``.
+    """
+
+    label: str
+    threshold: float = Field(default=0.0, ge=0.0, le=1.0)
+
+
+class TaskPlan(Strict):
+    """A task's labels in the order of its logits, and how much and how its errors count.
+
+    ``balanced``: each label counts alike, however often it occurs.
+    """
+
+    labels: tuple[str, ...] = Field(min_length=2)
+    loss: Literal["plain", "balanced"] = "plain"
+    label_smoothing: Share = 0.0
+    weight: float = Field(default=1.0, gt=0.0)
+    out_of_scope: OutOfScope | None = None
+
+    @model_validator(mode="after")
+    def _consistent(self) -> TaskPlan:
+        if len(set(self.labels)) != len(self.labels):
+            raise ValueError("labels: expected each once")
+        if self.out_of_scope is not None and self.out_of_scope.label not in self.labels:
+            raise ValueError(f"out_of_scope.label: expected one of {', '.join(self.labels)}")
+        return self
+
+
+AnyEncoder = Annotated[
+    SerializeAsAny[EncoderOptions],
+    BeforeValidator(lambda value: read_options(ENCODERS, "kind", value)),
+]
+AnyFusion = Annotated[
+    SerializeAsAny[FusionOptions],
+    BeforeValidator(lambda value: read_options(FUSIONS, "form", value)),
+]
+AnyContext = Annotated[
+    SerializeAsAny[ContextOptions],
+    BeforeValidator(lambda value: read_options(CONTEXTS, "kind", value)),
+]
+
+
+class ModelPlan(Strict):
+    """A whole model: an encoder for each input of the pipeline that it takes, and what follows.
+
+    ``projections``: of inputs that differ from ``projection``.
+    """
+
+    encoders: dict[Name, AnyEncoder] = Field(min_length=1)
+    projection: ProjectionPlan = ProjectionPlan()
+    projections: dict[Name, ProjectionPlan] = Field(default_factory=dict)
+    fusion: AnyFusion = Field(default_factory=lambda: _default("fusion"), validate_default=True)
+    context: AnyContext = Field(default_factory=lambda: _default("context"), validate_default=True)
+    tasks: dict[Name, TaskPlan] = Field(min_length=1)
+
+    @model_validator(mode="after")
+    def _consistent(self) -> ModelPlan:
+        for name in self.projections:
+            if name not in self.encoders:
+                raise ValueError(
+                    f"projections.{name}: expected an input that has an encoder: "
+                    f"{', '.join(self.encoders)}"
+                )
+        return self
+
+    @property
+    def inputs(self) -> tuple[str, ...]:
+        """The inputs in the order in which the network has them."""
+        return tuple(sorted(self.encoders))
+
+    def projection_of(self, name: str) -> ProjectionPlan:
+        """How one input's features are projected."""
+        return self.projections.get(name, self.projection)
+
+
+def _default(part: Literal["fusion", "context"]) -> object:
+    return {"form": "attention"} if part == "fusion" else {"kind": "none"}
