@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field, StringConstraints
 
 from schemas.inputs import Strict
+from schemas.sample import Modality
 
 #: An axis-aligned span of pixels.
 Pixels = Annotated[int, Field(ge=32, le=4096)]
@@ -63,5 +64,10 @@ class LidarClusters(Strict):
     unknown: bool = False
 
 
+#: Which modalities each kind takes.
+TAKES: dict[str, tuple[Modality, ...]] = {
+    "onnx": (Modality.VIDEO, Modality.IMAGE),
+    "clusters": (Modality.POINTS,),
+}
 #: How the samples of an input become object lists.
 Perceiver = Annotated[OnnxDetector | LidarClusters, Field(discriminator="kind")]

@@ -12,6 +12,7 @@ from pydantic import Field, model_validator
 
 from schemas.inputs import InputSpec, Name, Nearest, Strict
 from schemas.model import ModelSpec
+from schemas.perception import TAKES, Perceiver
 from schemas.sample import Modality
 from schemas.situations import ObjectsSpec, SituationSpec
 from schemas.units import Duration
@@ -63,6 +64,8 @@ class Pipeline(Strict):
     #: A file that says where the sensors are: KITTI's ``calib`` text, or JSON. A relative path
     #: starts at the pipeline file's folder.
     calibration: str | None = Field(default=None, min_length=1)
+    #: Input -> how its raw samples become lists of objects, for a model that tracks objects.
+    perception: dict[Name, Perceiver] = Field(default_factory=dict)
     objects: ObjectsSpec = ObjectsSpec()
     situations: tuple[SituationSpec, ...] = ()
     limits: Limits = Limits()
@@ -87,6 +90,7 @@ class Pipeline(Strict):
                 f"{self.window.sensor!r}; declare it under the input's sensors"
             )
         self._check_sent()
+        self._check_perception()
         for key in ("events", "situations"):
             names = [each.name for each in getattr(self, key)]
             if len(set(names)) != len(names):
@@ -108,6 +112,20 @@ class Pipeline(Strict):
                 raise ValueError(
                     f"model.remote.inputs: a chat model cannot be sent points; list the inputs "
                     f"to send without {name!r}"
+                )
+
+    def _check_perception(self) -> None:
+        for name, perceiver in self.perception.items():
+            if name not in self.inputs:
+                raise ValueError(
+                    f"perception.{name}: expected the name of an input, got {name!r}; there are "
+                    f"{', '.join(self.inputs)}"
+                )
+            takes = TAKES[perceiver.kind]
+            if (modality := self.inputs[name].modality) not in takes:
+                raise ValueError(
+                    f"perception.{name}: {perceiver.kind} takes {' or '.join(takes)}, the input "
+                    f"is of {modality}"
                 )
 
     def _check_matcher(self, name: str, spec: InputSpec) -> None:

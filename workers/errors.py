@@ -12,11 +12,8 @@ WorkerError
 ├── DataSetError         a data set's files are missing, damaged, or not what its importer expects
 ├── EvaluationError      a model cannot be judged as asked: folds, inputs, metrics, or the stream
 ├── OfflineError         windows of a recording cannot be written or read back
-<<<<<<< HEAD
 ├── ViewError            a picture cannot be drawn or saved
-=======
 ├── TrackingError        a tracker's parameters or a session's saved tracks cannot be read
->>>>>>> wt-vtrack
 └── InsightError         an answer that was asked about is not there to explain
 """
 
@@ -114,15 +111,14 @@ class OfflineError(WorkerError):
     """Windows of a recording cannot be written or read back; the message names the folder."""
 
 
-<<<<<<< HEAD
 class ViewError(WorkerError):
     """Pictures cannot be made of what was asked for, or not be saved."""
-=======
+
+
 class TrackingError(WorkerError):
     """Parameters of a tracker, or the tracks of a session, that cannot be read."""
 
     blames_item = False
->>>>>>> wt-vtrack
 
 
 class InsightError(WorkerError):
