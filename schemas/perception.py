@@ -69,5 +69,7 @@ TAKES: dict[str, tuple[Modality, ...]] = {
     "onnx": (Modality.VIDEO, Modality.IMAGE),
     "clusters": (Modality.POINTS,),
 }
+#: Kind -> its type; what a message may suggest.
+PERCEIVERS: dict[str, type[Strict]] = {"onnx": OnnxDetector, "clusters": LidarClusters}
 #: How the samples of an input become object lists.
 Perceiver = Annotated[OnnxDetector | LidarClusters, Field(discriminator="kind")]

@@ -12,6 +12,7 @@ from pydantic import ValidationError
 from schemas.errors import PipelineFileError
 from schemas.inputs import Collect, Hold, InputSpec, Nearest, Overlap, SensorClock
 from schemas.model import ExplainSpec, ModelSpec, ShadowSpec
+from schemas.perception import PERCEIVERS
 from schemas.pipeline import ClockSpec, EventSpec, Pipeline
 from schemas.remote import ChatRemote, KserveRemote
 from schemas.situations import SITUATIONS, ObjectsSpec
@@ -111,6 +112,11 @@ def _known_keys(tree: dict[str, object]) -> dict[str, list[str]]:
             for kind, keys in _MATCHER_KEYS.items()
         }
         known |= {f"inputs.{name}.clock": sorted(SensorClock.model_fields) for name in inputs}
+        known |= {
+            f"perception.{name}.{kind}": sorted(each.model_fields)
+            for name in inputs
+            for kind, each in PERCEIVERS.items()
+        }
     if isinstance(events, list):
         known |= {f"events.{k}": sorted(EventSpec.model_fields) for k in range(len(events))}
     if isinstance(situations, list):

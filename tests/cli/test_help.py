@@ -25,8 +25,8 @@ def command_paths() -> Iterator[tuple[str, ...]]:
 def test_the_commands_are_these() -> None:
     assert {path[0] for path in command_paths()} == {
         "align", "bench", "config", "contract", "demo", "dlq", "doctor", "events", "evidence",
-        "explain", "feed", "models", "pipelines", "results", "simulate", "topics", "train", "up", "view",
-        "worker",
+        "explain", "feed", "models", "pipelines", "results", "simulate", "topics", "train", "up",
+        "view", "worker",
     }  # fmt: skip
 
 
