@@ -1,1 +1,1 @@
-"""Vehicle perception: what sensors saw, as objects with an identity that lasts."""
+"""Perception for driving: what is around the vehicle, from camera, lidar and radar."""
