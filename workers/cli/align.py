@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from workers.cli.aligning import progress_bar, report
-from workers.cli.options import ConfigOption, JsonOption, PipelineOption, example, read_settings
+from workers.cli.data_sets import DataOption, DataSetOption, SplitOption, WithOption
+from workers.cli.material import PlayedPipelineOption, read_material
+from workers.cli.options import ConfigOption, JsonOption, example, read_settings
 from workers.cli.recordings import (
     ApartOption,
     AtOption,
@@ -27,13 +29,12 @@ from workers.cli.recordings import (
     TimesOption,
     WaveformOption,
     read_options,
-    read_plan,
 )
 
 if TYPE_CHECKING:
     from schemas.pipeline import Pipeline
     from schemas.settings import Settings
-    from streams.feed.plan import FeedPlan
+    from streams.feed.playable import Playable
     from workers.inference.compute import ModelCompute
     from workers.offline.index import Index
     from workers.offline.run import OutputOptions, Progress
@@ -42,6 +43,7 @@ EXAMPLE = example(
     "sensorium align --pipeline vehicle drive/ --out windows/",
     "sensorium align -p call audio/mic.agent,mic.customer=call.wav call.srt --out windows/ "
     "--features encoded --format parquet",
+    "sensorium align --dataset mosi --data calls/mosi --out windows/",
 )
 
 #: The same files must give the same bytes, and not all have absolute times that can be believed.
@@ -70,9 +72,13 @@ class ReplayKind(StrEnum):
 
 
 def align(
-    sources: SourcesArgument,
-    pipeline: PipelineOption,
     out: Annotated[Path, typer.Option(metavar="FOLDER", help="New folder for the windows.")],
+    sources: SourcesArgument = None,
+    pipeline: PlayedPipelineOption = None,
+    dataset: DataSetOption = None,
+    data: DataOption = None,
+    options: WithOption = None,
+    split: SplitOption = None,
     session: SessionOption = "feed",
     sessions: SessionsOption = 1,
     apart: ApartOption = 0.0,
@@ -121,33 +127,34 @@ def align(
     """
     settings = read_settings(config)
 
-    from schemas.pipeline_file import load_pipeline
     from workers.offline.run import OutputOptions
 
-    spec = load_pipeline(pipeline)
-    options = read_options(
-        fps=fps,
-        times=times,
-        max_fps=max_fps,
-        jpeg_quality=jpeg_quality,
-        chunk_ms=chunk_ms,
-        mono=mono,
-        interval=interval,
-        at=at,
-        waveform_ms=waveform_ms,
-    )
-    plan = read_plan(
+    spec, material = read_material(
         sources,
-        spec,
+        pipeline,
+        dataset=dataset,
+        data=data,
+        options=options,
+        split=split,
         now_us=time.time_ns() // 1_000,
         session=session,
         sessions=sessions,
         apart=apart,
         start=start,
-        options=options,
+        read=read_options(
+            fps=fps,
+            times=times,
+            max_fps=max_fps,
+            jpeg_quality=jpeg_quality,
+            chunk_ms=chunk_ms,
+            mono=mono,
+            interval=interval,
+            at=at,
+            waveform_ms=waveform_ms,
+        ),
     )
     _align(
-        plan,
+        material,
         spec,
         out,
         settings,
@@ -159,7 +166,7 @@ def align(
 
 
 def _align(
-    plan: FeedPlan,
+    material: Playable,
     pipeline: Pipeline,
     out: Path,
     settings: Settings,
@@ -183,12 +190,12 @@ def _align(
         compute = _load_compute(pipeline, settings) if encoded else None
         try:
             return await align_recording(
-                plan.items(),
+                material.items(),
                 pipeline,
                 out,
                 compute=compute,
                 replay=replay.value,
-                absent=pipeline.inputs.keys() - {placed.input for placed in plan.placements},
+                absent=pipeline.inputs.keys() - material.inputs,
                 output=output,
                 on_progress=on_progress,
             )
@@ -197,7 +204,7 @@ def _align(
                 compute.close()
 
     began = time.monotonic()
-    with progress_bar(plan.count, shown=not json) as on_progress:
+    with progress_bar(material.count, shown=not json) as on_progress:
         index = asyncio.run(run(on_progress))
     report(index, out, time.monotonic() - began, json=json)
 

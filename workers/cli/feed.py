@@ -7,7 +7,9 @@ from typing import Annotated
 
 import typer
 
-from workers.cli.options import ConfigOption, JsonOption, PipelineOption, example, read_settings
+from workers.cli.data_sets import DataOption, DataSetOption, SplitOption, WithOption
+from workers.cli.material import PlayedPipelineOption, read_material
+from workers.cli.options import ConfigOption, JsonOption, example, read_settings
 from workers.cli.playing import SpeedOption, play_and_report, read_speed
 from workers.cli.reach import reach_broker
 from workers.cli.recordings import (
@@ -25,18 +27,22 @@ from workers.cli.recordings import (
     TimesOption,
     WaveformOption,
     read_options,
-    read_plan,
 )
 
 EXAMPLE = example(
     "sensorium feed --pipeline call audio/mic.agent,mic.customer=call.wav call.srt",
     "sensorium feed --pipeline vehicle drive/ --speed max",
+    "sensorium feed --dataset mosi --data calls/mosi --split test --speed max",
 )
 
 
 def feed(
-    sources: SourcesArgument,
-    pipeline: PipelineOption,
+    sources: SourcesArgument = None,
+    pipeline: PlayedPipelineOption = None,
+    dataset: DataSetOption = None,
+    data: DataOption = None,
+    options: WithOption = None,
+    split: SplitOption = None,
     session: SessionOption = "feed",
     sessions: SessionsOption = 1,
     apart: ApartOption = 0.0,
@@ -70,18 +76,20 @@ def feed(
     """Play real files into the topics. At the pace of the recording, or another."""
     settings = read_settings(config)
 
-    from schemas.pipeline_file import load_pipeline
-
-    spec, factor = load_pipeline(pipeline), read_speed(speed)
-    plan = read_plan(
+    factor = read_speed(speed)
+    spec, material = read_material(
         sources,
-        spec,
+        pipeline,
+        dataset=dataset,
+        data=data,
+        options=options,
+        split=split,
         now_us=time.time_ns() // 1_000,
         session=session,
         sessions=sessions,
         apart=apart,
         start=start,
-        options=read_options(
+        read=read_options(
             fps=fps,
             times=times,
             max_fps=max_fps,
@@ -95,12 +103,12 @@ def feed(
     )
     reach_broker(settings.kafka)
     play_and_report(
-        plan.items(),
+        material.items(),
         pipeline=spec,
-        sessions=plan.sessions,
+        sessions=material.sessions,
         settings=settings,
         speed=factor,
-        total=plan.count,
+        total=material.count,
         json=json,
         end_sessions=end,
     )

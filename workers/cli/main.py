@@ -14,6 +14,7 @@ from workers.cli import (
     bench,
     config,
     contract,
+    datasets,
     demo,
     dlq,
     doctor,
@@ -91,6 +92,7 @@ _add(pipelines.pipelines, pipelines.EXAMPLE, "pipelines")
 _add(feed.feed, feed.EXAMPLE, "feed")
 _add(simulate.simulate, simulate.EXAMPLE, "simulate")
 _add(align.align, align.EXAMPLE, "align")
+_add(datasets.datasets, datasets.EXAMPLE, "datasets")
 _add(results.results, results.EXAMPLE, "results")
 _add(events.events, events.EXAMPLE, "events")
 _add(explain.explain, explain.EXAMPLE, "explain")

@@ -15,9 +15,9 @@ if TYPE_CHECKING:
     from streams.feed.track import ReadOptions
 
 SourcesArgument = Annotated[
-    list[str],
+    list[str] | None,
     typer.Argument(
-        metavar="SOURCE...",
+        metavar="[SOURCE]...",
         help="[input[/sensor]=]PATH: video, WAV or FLAC, transcript, folder of frames or "
         "sweeps, object list, CSV of signals. What it is comes from the file, unless named.",
     ),

@@ -23,6 +23,14 @@ class Label(NamedTuple):
     label: str
 
 
+class Cleaned(NamedTuple):
+    """What an importer did to ``number`` samples or labels of the files, and why."""
+
+    what: Literal["dropped", "repaired"]
+    why: str
+    number: int
+
+
 @dataclass(frozen=True, slots=True)
 class DataSet:
     """A data set as sessions of samples.
@@ -33,7 +41,7 @@ class DataSet:
     is of (speaker, patient, video); sessions of one group never lie on both sides of a split.
     ``splits``: session -> split, where the data set has an official one. ``licence`` of the data;
     ``redistributable``: whether weights that were trained on it may be shipped. ``origin``: where
-    the data and the split come from, in a sentence.
+    the data and the split come from, in a sentence. ``cleaned``: what was left out or put right.
     """
 
     name: str
@@ -45,3 +53,4 @@ class DataSet:
     redistributable: bool
     origin: str
     splits: Mapping[str, Split] = field(default_factory=dict)
+    cleaned: Sequence[Cleaned] = ()
