@@ -16,6 +16,7 @@ MODULES: dict[str, str] = {
     "pneumoniamnist": "pneumoniamnist",
     "pocus": "pocus",
     "kitti-tracking": "kitti_tracking",
+    "comma2k19": "comma2k19",
 }
 
 
