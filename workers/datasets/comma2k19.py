@@ -63,7 +63,8 @@ class Segment:
 def read_segment(file: Path) -> Segment:
     """Read one segment. Raises ``DataSetError`` where it is missing, damaged or another thing."""
     try:
-        with np.load(file, allow_pickle=False) as held:
+        # NumPy leaves a file of a name open where it is no archive.
+        with file.open("rb") as opened, np.load(opened, allow_pickle=False) as held:
             found = {name: np.asarray(held[name], np.float64) for name in _NAMES}
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
         raise DataSetError(
