@@ -69,11 +69,11 @@ def test_scores_of_frames_add_up() -> None:
 def test_nearness_is_over_the_road_alone() -> None:
     first = np.array([[0.0, 0, 0, 4, 2, 1.5, 0]])
     second = np.array([[3.0, 4, 9, 4, 2, 1.5, 0]])
-    assert nearness(first, second) == pytest.approx([[-5.0]])
+    assert nearness(first, second) == pytest.approx(np.array([[-5.0]]))
 
 
 def test_overlap_of_a_half_covered_span() -> None:
     first, second = np.array([[0.0, 0, 10, 10]]), np.array([[0.0, 0, 10, 5]])
-    assert overlaps(first, second) == pytest.approx([[0.5]])
+    assert overlaps(first, second) == pytest.approx(np.array([[0.5]]))
     assert inside(second, first).tolist() == [True]
     assert inside(np.array([[20.0, 20, 30, 30]]), first).tolist() == [False]

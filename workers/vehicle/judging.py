@@ -83,7 +83,7 @@ def overlaps(first: Floats, second: Floats) -> Floats:
 def inside(findings: Floats, regions: Floats) -> NDArray[np.bool_]:
     """Which spans (n, 4) lie mostly in one of the regions (m, 4); those that are NaN do not."""
     share = _common(findings, regions) / np.maximum(_area(findings), 1e-9)[:, None]
-    return (share > _INSIDE).any(axis=1)
+    return np.asarray((share > _INSIDE).any(axis=1), np.bool_)
 
 
 def _area(spans: Floats) -> Floats:
