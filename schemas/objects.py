@@ -12,7 +12,8 @@ from typing import Literal
 import msgspec
 
 #: ``tentative``: too new to be believed. ``confirmed``: seen often enough, and lately.
-#: ``coasted``: confirmed, but not seen at the time of validity. ``closed``: given up.
+#: ``coasted``: was confirmed, and was not seen in the window, or is no longer sure.
+#: ``closed``: given up.
 ObjectStatus = Literal["tentative", "confirmed", "coasted", "closed"]
 
 #: Metres and metres per second are published with so many decimals, pixels with
@@ -26,10 +27,10 @@ Vector = tuple[float, float, float]
 class Kinematics(msgspec.Struct, frozen=True):
     """Where an object is, and how it moves, in ``frame``.
 
-    ``frame``: ``base_link`` moves with the vehicle, ``odom`` stands on the ground; a sensor's own
-    name where no calibration leads to the vehicle. ``position``: the box's centre, m. ``velocity``:
-    relative to the frame, along its axes, m/s. ``ground_velocity``: over ground, along the same
-    axes; null where the vehicle's own motion is not known. ``yaw``: the heading, rad.
+    ``frame``: ``base_link`` moves with the vehicle, ``odom`` stands on the ground; with a
+    calibration file, the frame that the file leads to. ``position``: the box's centre, m.
+    ``velocity``: relative to the frame, along its axes, m/s. ``ground_velocity``: over ground,
+    along the same axes; null where the vehicle's own motion is not known. ``yaw``: heading, rad.
     ``covariance``: of (x, y, z, vx, vy, vz), m², m²/s and m²/s²; the upper triangle row by row, 21
     values.
     """
@@ -55,22 +56,25 @@ class TrackedObject(msgspec.Struct, frozen=True):
 
     ``object_id``: UUID, the same for as long as the object is tracked. ``existence_probability``:
     that there is an object at all; ``classification``: class -> probability, given that there is
-    one (their sum is 1, the most probable first). ``since``: when it was first seen.
-    ``age_ms``: from then to ``valid_at``. ``sensors``: those that saw it at ``valid_at``.
-    ``boxes``: camera -> x1, y1, x2, y2 in pixels of its image, where that is known.
+    one (their sum is 1, the most probable first). ``kinematics`` and ``shape``: null while it
+    was seen in an image alone. ``since``: when it was first seen. ``age_ms``: from then to
+    ``valid_at``. ``sensors``: those that saw it in the window. ``boxes``: camera -> x1, y1, x2, y2
+    in pixels of its image, where that is known.
+    ``suspended``: no longer sure enough to act on; it may come back or be closed.
     """
 
     object_id: str
     existence_probability: float
     classification: dict[str, float]
-    kinematics: Kinematics
-    shape: Shape
+    kinematics: Kinematics | None
+    shape: Shape | None
     status: ObjectStatus
     valid_at: str
     since: str
     age_ms: float
     sensors: list[str]
     boxes: dict[str, tuple[float, float, float, float]] = {}
+    suspended: bool = False
 
     @property
     def label(self) -> str:

@@ -43,10 +43,14 @@ class DetectedObject(msgspec.Struct, frozen=True):
 
 
 class ObjectList(msgspec.Struct, frozen=True):
-    """What a smart sensor saw at one moment; ``frame`` names the coordinate frame."""
+    """What a smart sensor saw at one moment; ``frame`` names the coordinate frame of positions:
+    the vehicle's where it is left out. ``camera``: whose image ``box2d`` is in, where the list is
+    not that camera's own.
+    """
 
     objects: list[DetectedObject]
     frame: str | None = None
+    camera: str | None = None
 
 
 class Waveforms(msgspec.Struct, frozen=True):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import Field, StringConstraints
@@ -17,6 +18,8 @@ ClassName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z][A-Za-z0-9_. -]{
 
 class OnnxDetector(Strict):
     """A detector of the operator's own as an ONNX file, which finds 2-D boxes in camera frames.
+
+    A relative path starts at the pipeline file's folder.
 
     ``layout``: what its output means, for one frame:
     ``boxes``: (n, 6), x1 y1 x2 y2 in input pixels, score, class: detectors that end in NMS;
@@ -48,6 +51,13 @@ class OnnxDetector(Strict):
     #: Whether boxes of different classes may lie on each other.
     per_class: bool = False
 
+    def with_paths(self, folder: Path) -> OnnxDetector:
+        """The same with its files placed: relative paths start at ``folder``."""
+        placed: dict[str, object] = {"file": str(folder / self.file)}
+        if isinstance(self.labels, str):
+            placed["labels"] = str(folder / self.labels)
+        return self.model_copy(update=placed)
+
 
 class LidarClusters(Strict):
     """Objects in lidar sweeps by clustering, without learnt weights."""
@@ -62,6 +72,11 @@ class LidarClusters(Strict):
     min_score: float = Field(default=0.0, ge=0.0, lt=1.0)
     #: Whether objects of no known size are listed, as ``unknown``.
     unknown: bool = False
+
+    def with_paths(self, folder: Path) -> LidarClusters:
+        """The same: it names no file."""
+        del folder
+        return self
 
 
 #: Which modalities each kind takes.

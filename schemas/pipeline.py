@@ -14,7 +14,7 @@ from schemas.inputs import InputSpec, Name, Nearest, Strict
 from schemas.model import ModelSpec
 from schemas.perception import TAKES, Perceiver
 from schemas.sample import Modality
-from schemas.situations import ObjectsSpec, SituationSpec
+from schemas.situations import Calibration, ObjectsSpec, SituationSpec
 from schemas.units import Duration
 from schemas.windows import Limits, ResultSpec, WindowSpec
 
@@ -61,9 +61,7 @@ class Pipeline(Strict):
     clock: ClockSpec = ClockSpec()
     model: ModelSpec
     events: tuple[EventSpec, ...] = ()
-    #: A file that says where the sensors are: KITTI's ``calib`` text, or JSON. A relative path
-    #: starts at the pipeline file's folder.
-    calibration: str | None = Field(default=None, min_length=1)
+    calibration: Calibration | None = None
     #: Input -> how its raw samples become lists of objects, for a model that tracks objects.
     perception: dict[Name, Perceiver] = Field(default_factory=dict)
     objects: ObjectsSpec = ObjectsSpec()
@@ -91,6 +89,7 @@ class Pipeline(Strict):
             )
         self._check_sent()
         self._check_perception()
+        self._check_lists()
         for key in ("events", "situations"):
             names = [each.name for each in getattr(self, key)]
             if len(set(names)) != len(names):
@@ -127,6 +126,19 @@ class Pipeline(Strict):
                     f"perception.{name}: {perceiver.kind} takes {' or '.join(takes)}, the input "
                     f"is of {modality}"
                 )
+
+    def _check_lists(self) -> None:
+        """What lists hold is said of inputs that there are, and that can hold it."""
+        for name, kind in self.objects.inputs.items():
+            key = f"objects.inputs.{name}"
+            if name not in self.inputs:
+                raise ValueError(f"{key}: expected one of {', '.join(self.inputs)}, got {name!r}")
+            modality = self.inputs[name].modality
+            if name in self.perception:
+                raise ValueError(f"{key}: perception.{name} says already what its lists hold")
+            if (kind == "ego") != (modality is Modality.SERIES):
+                wanted = "a series" if kind == "ego" else "objects"
+                raise ValueError(f"{key}: {kind} needs an input of {wanted}, got {modality.value}")
 
     def _check_matcher(self, name: str, spec: InputSpec) -> None:
         triggered = self.window.kind == "triggered"

@@ -15,7 +15,7 @@ from schemas.model import ExplainSpec, ModelSpec, ShadowSpec
 from schemas.perception import PERCEIVERS
 from schemas.pipeline import ClockSpec, EventSpec, Pipeline
 from schemas.remote import ChatRemote, KserveRemote
-from schemas.situations import SITUATIONS, ObjectsSpec
+from schemas.situations import SITUATIONS, Calibration, ObjectsSpec
 from schemas.validation import Problem, explain
 from schemas.windows import Limits, ResultSpec, WindowSpec
 
@@ -29,6 +29,7 @@ _KNOWN_KEYS: dict[str, list[str]] = {
     "model.explain": sorted(ExplainSpec.model_fields),
     "limits": sorted(Limits.model_fields),
     "objects": sorted(ObjectsSpec.model_fields),
+    "calibration": sorted(Calibration.model_fields),
     "model.remote.kserve": sorted(KserveRemote.model_fields),
     "model.remote.chat": sorted(ChatRemote.model_fields),
 }
@@ -57,11 +58,20 @@ def load_pipeline(name_or_path: str) -> Pipeline:
             name_or_path,
             f"unknown pipeline; expected one of {', '.join(shipped)}, or the path of a YAML file",
         )
-    pipeline = parse_pipeline(_read(path), path)
-    if pipeline.calibration is None:
-        return pipeline
-    calibration = str(path.parent / pipeline.calibration)
-    return pipeline.model_copy(update={"calibration": calibration})
+    return _with_paths(parse_pipeline(_read(path), path), path.parent)
+
+
+def _with_paths(pipeline: Pipeline, folder: Path) -> Pipeline:
+    """The pipeline with the files that it names placed: relative paths start at ``folder``."""
+    found: dict[str, object] = {}
+    if (calibration := pipeline.calibration) is not None:
+        placed = {"file": str(folder / calibration.file)}
+        found["calibration"] = calibration.model_copy(update=placed)
+    if pipeline.perception:
+        found["perception"] = {
+            name: each.with_paths(folder) for name, each in pipeline.perception.items()
+        }
+    return pipeline.model_copy(update=found) if found else pipeline
 
 
 def parse_pipeline(text: str, path: Path | str) -> Pipeline:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
-from schemas.inputs import Name, Strict
+from schemas.inputs import Name, SensorName, Strict
 from schemas.units import Duration
 
 Probability = Annotated[float, Field(gt=0.0, lt=1.0)]
@@ -23,12 +23,35 @@ class ObjectsSpec(Strict):
     One is opened once it is confirmed and exists with ``open_at``; it is updated when it moved by
     ``moved_m`` or turned by ``turned_rad`` since it was told of last, when its most probable class
     is another, or after ``every``; it is closed when the model gives it up.
+
+    ``inputs``: input -> what its lists hold: ``boxes`` in space, boxes in an ``image``, or the
+    returns of a ``radar``; ``ego`` is a series with the vehicle's own ``speed_mps`` and
+    ``yaw_rate_radps``. Without an entry a list is what its objects look like, and an empty one says
+    nothing. ``tentative``: whether results have objects that are not sure yet.
     """
+
+    inputs: dict[Name, Literal["boxes", "image", "radar", "ego"]] = Field(default_factory=dict)
+    tentative: bool = False
 
     open_at: Probability = 0.5
     moved_m: Positive = 1.0
     turned_rad: Positive = 0.3
     every: Duration | None = None
+
+
+class Calibration(Strict):
+    """A file that says where the sensors are: KITTI's ``calib`` text, or JSON as of nuScenes
+    samples. A relative path starts at the pipeline file's folder. ``sensors``: sensor -> what the
+    file calls it, where that is another name.
+    """
+
+    file: str = Field(min_length=1)
+    sensors: dict[SensorName, str] = Field(default_factory=dict)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _path_alone(cls, value: object) -> object:
+        return {"file": value} if isinstance(value, str) else value
 
 
 class _Situation(Strict):

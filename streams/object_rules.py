@@ -41,7 +41,8 @@ def step_objects(
             continue
         former = gone.pop(found.object_id, None)
         if former is None:
-            if found.status in _BELIEVED and found.existence_probability >= spec.open_at:
+            believed = found.status in _BELIEVED and not found.suspended
+            if believed and found.existence_probability >= spec.open_at:
                 after[found.object_id] = found
                 changes.append(_change(result, "opened", found))
         elif _is_news(spec, former, found):
@@ -75,10 +76,13 @@ def close_objects(
 
 def _is_news(spec: ObjectsSpec, former: TrackedObject, found: TrackedObject) -> bool:
     then, now = former.kinematics, found.kinematics
-    if math.dist(then.position, now.position) >= spec.moved_m or found.label != former.label:
+    if found.label != former.label or (then is None) != (now is None):
         return True
-    if abs(math.remainder(now.yaw - then.yaw, math.tau)) >= spec.turned_rad:
-        return True
+    if then is not None and now is not None:
+        turned_rad = abs(math.remainder(now.yaw - then.yaw, math.tau))
+        moved_m = math.dist(then.position, now.position)
+        if moved_m >= spec.moved_m or turned_rad >= spec.turned_rad:
+            return True
     if spec.every is None:
         return False
     return iso_to_us(found.valid_at) - iso_to_us(former.valid_at) >= to_us(spec.every)

@@ -55,11 +55,7 @@ def step_situations(
     """Advance a session's situations by its next final result; returns new states and changes."""
     if result.objects is msgspec.UNSET:
         return {n: dict(each) for n, each in watching.items()}, dict(history), []
-    seen = [
-        each
-        for each in result.objects
-        if each.status in ("confirmed", "coasted") and each.kinematics.frame != "odom"
-    ]
+    seen = [each for each in result.objects if _is_seen(each)]
     speeds = _remember(specs, history, seen)
     window_us = iso_to_us(result.window.start)
     after: Watching = {}
@@ -100,6 +96,12 @@ def close_situations(
         for watched in watching.get(spec.name, {}).values()
         if watched.told is not None
     ]
+
+
+def _is_seen(found: TrackedObject) -> bool:
+    if found.suspended or found.status not in ("confirmed", "coasted"):
+        return False
+    return found.kinematics is not None and found.kinematics.frame != "odom"
 
 
 def _remember(

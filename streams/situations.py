@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import Final, Literal
 
 from schemas.object_events import SituationKind
-from schemas.objects import TrackedObject
+from schemas.objects import Kinematics, Shape, TrackedObject
 from schemas.situations import (
     HardBrakingAhead,
     PedestrianInPath,
@@ -32,50 +32,49 @@ def measure(
     spec: SituationSpec, found: TrackedObject, speeds: Sequence[tuple[int, float]]
 ) -> float | None:
     """What the rule measures of an object, ``None`` where its situation does not hold."""
-    if found.existence_probability < spec.min_existence:
+    place, shape = found.kinematics, found.shape
+    if place is None or shape is None or found.existence_probability < spec.min_existence:
         return None
     if isinstance(spec, TimeToCollision):
-        return _time_to_collision(spec, found)
+        return _time_to_collision(spec, place, shape)
     if isinstance(spec, PedestrianInPath):
-        return _in_path(spec, found)
-    return _braking(spec, found, speeds)
+        return _in_path(spec, place, shape) if found.label in spec.classes else None
+    return _braking(spec, place, shape, speeds)
 
 
 def speed_mps(found: TrackedObject) -> float:
     """How fast an object moves ahead: over ground, or relative to the vehicle where the vehicle's
-    own motion is not known.
+    own motion is not known; 0 where it has no place.
     """
-    kinematics = found.kinematics
-    return (kinematics.ground_velocity or kinematics.velocity)[0]
+    place = found.kinematics
+    return 0.0 if place is None else (place.ground_velocity or place.velocity)[0]
 
 
-def _time_to_collision(spec: TimeToCollision, found: TrackedObject) -> float | None:
-    x, y, _ = found.kinematics.position
-    vx, vy, _ = found.kinematics.velocity
-    gap_m = x - found.shape.length / 2 - spec.length_m
+def _time_to_collision(spec: TimeToCollision, place: Kinematics, shape: Shape) -> float | None:
+    x, y, _ = place.position
+    vx, vy, _ = place.velocity
     if x <= 0 or vx >= 0:
         return None
-    seconds = max(0.0, gap_m) / -vx
-    aside_m = abs(y + vy * seconds)
-    in_path = aside_m <= spec.half_width_m + found.shape.width / 2
+    seconds = max(0.0, x - shape.length / 2 - spec.length_m) / -vx
+    in_path = abs(y + vy * seconds) <= spec.half_width_m + shape.width / 2
     return seconds if in_path and seconds < spec.below.total_seconds() else None
 
 
-def _in_path(spec: PedestrianInPath, found: TrackedObject) -> float | None:
-    x, y, _ = found.kinematics.position
-    if found.label not in spec.classes or not 0.0 < x <= spec.within_m:
+def _in_path(spec: PedestrianInPath, place: Kinematics, shape: Shape) -> float | None:
+    x, y, _ = place.position
+    if not 0.0 < x <= spec.within_m:
         return None
-    soon_m = y + found.kinematics.velocity[1] * spec.ahead.total_seconds()
-    reach_m = spec.half_width_m + found.shape.width / 2
+    soon_m = y + place.velocity[1] * spec.ahead.total_seconds()
+    reach_m = spec.half_width_m + shape.width / 2
     crosses = min(y, soon_m) <= reach_m and max(y, soon_m) >= -reach_m
     return x if crosses else None
 
 
 def _braking(
-    spec: HardBrakingAhead, found: TrackedObject, speeds: Sequence[tuple[int, float]]
+    spec: HardBrakingAhead, place: Kinematics, shape: Shape, speeds: Sequence[tuple[int, float]]
 ) -> float | None:
-    x, y, _ = found.kinematics.position
-    in_path = abs(y) <= spec.half_width_m + found.shape.width / 2
+    x, y, _ = place.position
+    in_path = abs(y) <= spec.half_width_m + shape.width / 2
     if not (in_path and 0.0 < x <= spec.within_m) or not speeds:
         return None
     now_us, now_mps = speeds[-1]

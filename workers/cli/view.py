@@ -154,4 +154,5 @@ def _cameras(pipeline: Pipeline, windows: list[Published]) -> list[str]:
 def _rig(pipeline: Pipeline) -> Rig | None:
     from workers.vehicle.calibration.reading import read_rig
 
-    return None if pipeline.calibration is None else read_rig(Path(pipeline.calibration))
+    calibration = pipeline.calibration
+    return None if calibration is None else read_rig(Path(calibration.file), calibration.sensors)

@@ -188,6 +188,7 @@ class _Keeping:
 
     model = ModelRef("samples", "", "")
     features = ""
+    states = ""
 
     async def encode(self, samples: Sequence[Sample]) -> list[bytes | BadSample]:
         first = len(self.samples)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 import numpy as np
@@ -18,6 +18,7 @@ from workers.codecs.media_type import parse_media_type
 from workers.codecs.points import parse_points
 from workers.errors import CodecError
 from workers.vehicle.camera.detector import Detector
+from workers.vehicle.fusion.lists import Holds
 from workers.vehicle.lidar.sweeps import objects_of, rules_of
 
 Raw = NDArray[Any]
@@ -25,10 +26,23 @@ Raw = NDArray[Any]
 MAX_SIDE_PX = 16_384
 
 
+@dataclass(frozen=True, slots=True)
+class Glimpse:
+    """A raw sample, ready to be looked at."""
+
+    input: str
+    sensor: str
+    raw: Raw
+
+
 class Perceives(Protocol):
     """One input's way from samples to objects: ``prepare`` may run on several threads at once,
     ``perceive`` on one at a time.
     """
+
+    @property
+    def holds(self) -> Holds:
+        """What the lists hold."""
 
     @property
     def digest(self) -> str:
@@ -44,9 +58,11 @@ class Perceives(Protocol):
 
 
 class _Camera:
-    def __init__(self, spec: OnnxDetector, folder: Path, threads: int) -> None:
-        self._detector = Detector(spec, folder=folder, threads=threads)
-        self.digest = f"{self._detector.digest}-{spec.model_dump_json(exclude={'file'})}"
+    holds = Holds.IMAGE
+
+    def __init__(self, spec: OnnxDetector, threads: int) -> None:
+        self._detector = Detector(spec, threads=threads)
+        self.digest = f"{self._detector.digest}-{spec.model_dump_json(exclude={'file', 'labels'})}"
 
     def prepare(self, sample: Sample) -> Raw:
         media = parse_media_type(sample.content_type)
@@ -57,6 +73,8 @@ class _Camera:
 
 
 class _Lidar:
+    holds = Holds.BOXES
+
     def __init__(self, spec: LidarClusters) -> None:
         self._rules = rules_of(spec)
         self.digest = spec.model_dump_json()
@@ -68,25 +86,23 @@ class _Lidar:
         return objects_of(np.asarray(raw, np.float32), self._rules)
 
 
-def open_perceivers(
-    specs: Mapping[str, Perceiver], folder: Path = Path(), threads: int = 1
-) -> dict[str, Perceives]:
-    """Input -> how its samples become objects. ``folder``: where relative paths start.
+def open_perceivers(specs: Mapping[str, Perceiver], threads: int = 1) -> dict[str, Perceives]:
+    """Input -> how its samples become objects. ``threads``: of one detector.
 
     Raises ``ModelError`` for a detector that cannot be used.
     """
     found: dict[str, Perceives] = {}
     for name, spec in specs.items():
         if isinstance(spec, OnnxDetector):
-            found[name] = _Camera(spec, folder, threads)
+            found[name] = _Camera(spec, threads)
         else:
             found[name] = _Lidar(spec)
     return found
 
 
-def prepared(perceiver: Perceives, sample: Sample) -> Raw | BadSample:
-    """A sample's array, or why it has none; raises nothing for any payload."""
+def glimpse(perceiver: Perceives, sample: Sample) -> Glimpse | BadSample:
+    """A sample made ready, or why it cannot be; raises nothing for any payload."""
     try:
-        return perceiver.prepare(sample)
+        return Glimpse(sample.input, sample.sensor, perceiver.prepare(sample))
     except CodecError as error:
         return BadSample(error.reason, type(error).__name__, str(error))

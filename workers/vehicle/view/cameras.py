@@ -44,8 +44,15 @@ def camera_view(
 
 
 def _farthest_first(item: TrackedObject) -> tuple[float, str]:
+    return -(_distance_m(item) or 0.0), item.object_id
+
+
+def _distance_m(item: TrackedObject) -> float | None:
+    """How far away it is, where that is known."""
+    if item.kinematics is None:
+        return None
     x, y, _ = item.kinematics.position
-    return -float(np.hypot(x, y)), item.object_id
+    return float(np.hypot(x, y))
 
 
 def _draw(
@@ -67,14 +74,16 @@ def _draw(
 def _corners(item: TrackedObject, camera: Camera) -> Floats | None:
     """The box's corners in the image, ``None`` where one of them is behind the camera."""
     motion, shape = item.kinematics, item.shape
+    if motion is None or shape is None:
+        return None
     box = [*motion.position, shape.length, shape.width, shape.height, motion.yaw]
     pixels, _ = project(camera, box_corners(np.array([box]))[0])
     return None if np.isnan(pixels).any() else pixels
 
 
 def _label(shown: Image, item: TrackedObject, corner: Floats, color: Color) -> None:
-    x, y, _ = item.kinematics.position
     inside = -40 < corner[0] < shown.shape[1] and -40 < corner[1] < shown.shape[0]
     if inside:
-        words = f"{short_name(item)} {np.hypot(x, y):.0f} m"
+        distance_m = _distance_m(item)
+        words = short_name(item) + ("" if distance_m is None else f" {distance_m:.0f} m")
         tag(shown, (float(corner[0]), float(corner[1])), words, color, 0.4)

@@ -167,7 +167,9 @@ def _remember(
     samples: Mapping[str, list[Sample]],
     end_us: int,
 ) -> None:
-    here = {item.object_id: item.kinematics.position for item in objects}
+    here = {
+        item.object_id: item.kinematics.position for item in objects if item.kinematics is not None
+    }
     for key in memory.trails.keys() - here.keys():
         del memory.trails[key]
     for key, (x, y, _) in here.items():

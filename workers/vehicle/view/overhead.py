@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from schemas.objects import TrackedObject
+from schemas.objects import Kinematics, Shape, TrackedObject
 from workers.vehicle.view.drawing import area, canvas, polyline, stack_of, tag, text
 from workers.vehicle.view.sight import FAINT, LINE, PANEL, TEXT, Image, Sight, color_of, short_name
 
@@ -54,10 +54,12 @@ def overhead(sight: Sight, width: int, height: int, ground: Ground) -> Image:
     own = place(stack_of([(front, half), (front, -half), (back, -half), (back, half)]))
     area(image, own, TEXT, 0.5)
     for item in sorted(sight.objects, key=lambda each: each.object_id):
+        if item.kinematics is None or item.shape is None:
+            continue
         trail = sight.trails.get(item.object_id)
         if trail is not None:
             polyline(image, place(trail), color_of(item.object_id))
-        _object(image, place, item)
+        _object(image, place, item, item.kinematics, item.shape)
     return image
 
 
@@ -80,9 +82,10 @@ def _dots(image: Image, pixels: Floats, heights: NDArray[np.float32]) -> None:
     image[at[order, 1], at[order, 0]] = shade.astype(np.uint8)
 
 
-def _object(image: Image, place: Place, item: TrackedObject) -> None:
+def _object(
+    image: Image, place: Place, item: TrackedObject, motion: Kinematics, shape: Shape
+) -> None:
     color = color_of(item.object_id)
-    motion, shape = item.kinematics, item.shape
     center = np.array(motion.position[:2])
     cos, sin = np.cos(motion.yaw), np.sin(motion.yaw)
     half = np.array([[1, 1], [1, -1], [-1, -1], [-1, 1]]) * [shape.length / 2, shape.width / 2]
