@@ -17,6 +17,7 @@ MODULES: dict[str, str] = {
     "pocus": "pocus",
     "kitti-tracking": "kitti_tracking",
     "comma2k19": "comma2k19",
+    "kitti-raw": "kitti_raw",
 }
 
 
