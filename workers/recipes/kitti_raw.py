@@ -98,6 +98,7 @@ def _pipeline(name: str, folder: Path, detector: Path | None) -> Pipeline:
             "colors": "bgr",
             "classes": _CLASSES,
             "min_score": 0.35,
+            "max_overlap": 0.38,
         }
     return Pipeline.model_validate(
         {
@@ -156,7 +157,13 @@ def _judge(
     for frame, labelled in labels.items():
         result = frames.get(frame)
         found = result.objects if result and isinstance(result.objects, list) else []
-        told = [each for each in found if each.status != "tentative" and each.label in VEHICLES]
+        told = [
+            each
+            for each in found
+            if each.status in ("confirmed", "coasted")
+            and not each.suspended
+            and each.label in VEHICLES
+        ]
         vehicles = np.array([kind in _LABELLED for kind in labelled.kinds], np.bool_)
         boxes = np.array([_box(each) for each in told if each.kinematics], np.float64)
         boxes = boxes.reshape(-1, 7)

@@ -9,7 +9,16 @@ import numpy as np
 from schemas.objects import TrackedObject
 from workers.vehicle.calibration.rig import Camera, Floats, box_corners, project
 from workers.vehicle.view.drawing import canvas, fitted, polyline, stack_of, tag
-from workers.vehicle.view.sight import FAINT, PANEL, TEXT, Color, Image, color_of, short_name
+from workers.vehicle.view.sight import (
+    FAINT,
+    PANEL,
+    TEXT,
+    Color,
+    Image,
+    color_of,
+    is_told,
+    short_name,
+)
 
 #: Edges of a box between the corners of ``box_corners``.
 _EDGES = [(k, (k + 1) % 4) for k in range(4)]
@@ -35,7 +44,7 @@ def camera_view(
         shown = fitted(frame, width, height).copy()
         scale = shown.shape[1] / frame.shape[1]
         for item in sorted(objects, key=_farthest_first):
-            if item.status != "tentative":
+            if is_told(item):
                 _draw(shown, name, item, camera, scale)
         top, left = (height - shown.shape[0]) // 2, (width - shown.shape[1]) // 2
         panel[top : top + shown.shape[0], left : left + shown.shape[1]] = shown

@@ -12,7 +12,7 @@ from workers.vehicle.calibration.rig import Rig
 from workers.vehicle.view.cameras import camera_view
 from workers.vehicle.view.drawing import canvas, text
 from workers.vehicle.view.overhead import Ground, overhead
-from workers.vehicle.view.sight import ALARM, BACKGROUND, FAINT, TEXT, Image, Sight
+from workers.vehicle.view.sight import ALARM, BACKGROUND, FAINT, TEXT, Image, Sight, is_told
 from workers.vehicle.view.strip import strip
 
 _HEAD_PX = 26
@@ -38,7 +38,7 @@ def compose(sight: Sight, cameras: list[str], rig: Rig | None, layout: Layout) -
     ``cameras``: those that have a panel, in this order, whether they have a frame or not.
     """
     head = canvas(layout.width, _HEAD_PX, BACKGROUND)
-    counted = sum(item.status in ("confirmed", "coasted") for item in sight.objects)
+    counted = sum(map(is_told, sight.objects))
     words = f"{sight.session}   {us_to_iso(sight.start_us)}   {counted} objects"
     text(head, (6, 18), words, TEXT, 0.5)
     alarm = "   ".join(sight.situations)

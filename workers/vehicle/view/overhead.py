@@ -10,7 +10,17 @@ from numpy.typing import NDArray
 
 from schemas.objects import Kinematics, Shape, TrackedObject
 from workers.vehicle.view.drawing import area, canvas, polyline, stack_of, tag, text
-from workers.vehicle.view.sight import FAINT, LINE, PANEL, TEXT, Image, Sight, color_of, short_name
+from workers.vehicle.view.sight import (
+    FAINT,
+    LINE,
+    PANEL,
+    TEXT,
+    Image,
+    Sight,
+    color_of,
+    is_told,
+    short_name,
+)
 
 Floats = NDArray[np.float64]
 #: Metres (…, 2) on the road as pixels (…, 2).
@@ -90,7 +100,7 @@ def _object(
     cos, sin = np.cos(motion.yaw), np.sin(motion.yaw)
     half = np.array([[1, 1], [1, -1], [-1, -1], [-1, 1]]) * [shape.length / 2, shape.width / 2]
     corners = place(center + half @ np.array([[cos, sin], [-sin, cos]]))
-    seen = item.status == "confirmed"
+    seen = item.status == "confirmed" and is_told(item)
     if seen:
         area(image, corners, color, 0.3)
     polyline(image, corners, color, 2 if seen else 1, closed=True)
@@ -100,7 +110,7 @@ def _object(
     polyline(image, place(center + _spread(motion.covariance)), color)
     size = np.array([image.shape[1], image.shape[0]])
     inside = ((corners > 0) & (corners < size)).all(axis=1).any()
-    if item.status != "tentative" and inside:
+    if is_told(item) and inside:
         x, y = corners[:, 0].max(), corners[:, 1].min()
         tag(image, (x + 2, y), short_name(item), color, 0.35)
 

@@ -59,6 +59,11 @@ def color_of(object_id: str) -> Color:
     return _PALETTE[zlib.crc32(object_id.encode()) % len(_PALETTE)]
 
 
+def is_told(item: TrackedObject) -> bool:
+    """Whether an object is sure enough to be drawn in frames and named."""
+    return item.status in ("confirmed", "coasted") and not item.suspended
+
+
 def short_name(item: TrackedObject) -> str:
     """Class and the first digits of the id, enough to follow an object by eye."""
     return f"{item.label} {item.object_id[:4]}"
