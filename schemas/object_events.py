@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Literal, TypeVar
 
 import msgspec
 
 from schemas.errors import WireError
-from schemas.event import Action
+from schemas.event import Action, Event, decode_event
 from schemas.objects import TrackedObject
 from schemas.result import derived_id
 
@@ -65,6 +65,8 @@ class SituationEvent(msgspec.Struct, frozen=True):
     result_id: str
 
 
+T = TypeVar("T")
+
 _encoder = msgspec.json.Encoder()
 _object_events = msgspec.json.Decoder(ObjectEvent)
 _situation_events = msgspec.json.Decoder(SituationEvent)
@@ -92,24 +94,24 @@ def situation_id(pipeline: str, session: str, name: str, object_id: str, since_u
     )
 
 
-def encode_object_event(event: ObjectEvent | SituationEvent) -> bytes:
-    """The JSON body of an object's or a situation's event."""
+def encode_any_event(event: Event | ObjectEvent | SituationEvent) -> bytes:
+    """The JSON body of an event of any kind."""
     return _encoder.encode(event)
 
 
-def decode_object_event(body: bytes) -> ObjectEvent:
-    """Read an object event's JSON body. Raises ``WireError`` where it is not one."""
-    try:
-        return _object_events.decode(body)
-    except msgspec.MsgspecError as error:
-        raise WireError(f"expected a sensorium.object body, got something else: {error}") from None
+def decode_any_event(type_: str, body: bytes) -> Event | ObjectEvent | SituationEvent:
+    """Read the body of an event of any kind by its CloudEvents type; one that is not known is taken
+    for an event of a task. Raises ``WireError`` where the body is not what the type says.
+    """
+    if type_ in OBJECT_EVENT_TYPES.values():
+        return _read(_object_events, body, "sensorium.object")
+    if type_ in SITUATION_EVENT_TYPES.values():
+        return _read(_situation_events, body, "sensorium.situation")
+    return decode_event(body)
 
 
-def decode_situation_event(body: bytes) -> SituationEvent:
-    """Read a situation event's JSON body. Raises ``WireError`` where it is not one."""
+def _read(decoder: msgspec.json.Decoder[T], body: bytes, what: str) -> T:
     try:
-        return _situation_events.decode(body)
+        return decoder.decode(body)
     except msgspec.MsgspecError as error:
-        raise WireError(
-            f"expected a sensorium.situation body, got something else: {error}"
-        ) from None
+        raise WireError(f"expected a {what} body, got something else: {error}") from None

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import msgspec
 
-from schemas.event import EVENT_TYPES, Event, encode_event
+from schemas.event import EVENT_TYPES
 from schemas.object_events import (
     OBJECT_EVENT_TYPES,
     SITUATION_EVENT_TYPES,
     ObjectEvent,
     SituationEvent,
-    encode_object_event,
+    encode_any_event,
 )
 from schemas.pipeline import Pipeline
 from schemas.remembered import Remembered
@@ -86,21 +86,19 @@ def shadow_record(pipeline: Pipeline, shard: int, result: Result) -> OutRecord:
 def event_record(pipeline: Pipeline, shard: int, event: AnyEvent) -> OutRecord:
     """An event change on ``<pipeline>.events``."""
     key = event.session.encode()
-    type_, body, time = _as_message(event)
+    type_, time = _type_and_time(event)
     headers = _cloud_event(event.id, type_, event.pipeline, key, time)
-    return OutRecord(pipeline.events_topic, key, body, headers, shard)
+    return OutRecord(pipeline.events_topic, key, encode_any_event(event), headers, shard)
 
 
-def _as_message(event: AnyEvent) -> tuple[str, bytes, str]:
-    """An event's type, body and time."""
+def _type_and_time(event: AnyEvent) -> tuple[str, str]:
     match event:
-        case Event():
-            return EVENT_TYPES[event.action], encode_event(event), event.until
         case ObjectEvent():
-            valid_at = event.object.valid_at
-            return OBJECT_EVENT_TYPES[event.action], encode_object_event(event), valid_at
+            return OBJECT_EVENT_TYPES[event.action], event.object.valid_at
         case SituationEvent():
-            return SITUATION_EVENT_TYPES[event.action], encode_object_event(event), event.until
+            return SITUATION_EVENT_TYPES[event.action], event.until
+        case _:
+            return EVENT_TYPES[event.action], event.until
 
 
 def dead_letter(

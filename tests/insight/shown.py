@@ -27,10 +27,10 @@ from streams.scenes.vehicle.world import VehicleWorld
 from tests.workers.payloads import sample
 from workers.backends.reference import ReferenceModel
 from workers.encoders.base import Array
-from workers.train.recording import align
+from workers.train.scenes.recording import align
 
 START_US = 1_790_000_040_000_000
-#: The item's position, in place of a feature, see ``workers.train.recording.align``.
+#: The item's position, in place of a feature, see ``workers.train.scenes.recording.align``.
 _INDEX = np.dtype("<u4")
 
 Mask = NDArray[np.bool_]

@@ -21,9 +21,9 @@ from workers.backends.serving import check_serves
 from workers.inference.compute import ModelCompute
 from workers.model_file import CARD_FILE, LoadedModel, load_model
 from workers.registry.layout import SHIPPED
-from workers.train.evaluate import encode_recording, evaluate
-from workers.train.recording import record
-from workers.train.run import START_US
+from workers.train.scenes.evaluate import encode_recording, evaluate
+from workers.train.scenes.recording import record
+from workers.train.scenes.run import START_US
 
 CPU = torch.device("cpu")
 NAMES = pytest.mark.parametrize("name", sorted(SCENES))

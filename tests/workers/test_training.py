@@ -18,11 +18,11 @@ from workers.codecs import series
 from workers.errors import TrainError
 from workers.fusion.tokens import MODALITIES
 from workers.model_file import CARD_FILE, Manifest, load_model
-from workers.train.augment import augment
-from workers.train.dropout import Dropout, drop
-from workers.train.loop import learning_rate
-from workers.train.recording import LabelledWindow, Recording, join, label_indices, record
-from workers.train.run import START_US, train_pipeline
+from workers.train.scenes.augment import augment
+from workers.train.scenes.dropout import Dropout, drop
+from workers.train.scenes.loop import learning_rate
+from workers.train.scenes.recording import LabelledWindow, Recording, join, label_indices, record
+from workers.train.scenes.run import START_US, train_pipeline
 
 
 def tiny(folder: Path, seed: int) -> Manifest:

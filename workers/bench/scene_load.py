@@ -15,7 +15,7 @@ from streams.scenes.degrade import Degradation
 from streams.scenes.rig import SimulatedScene
 from workers.bench.load import SceneLoad
 from workers.demo.scenes import scene_for
-from workers.train.recording import align, sample_positions
+from workers.train.scenes.recording import align, sample_positions
 
 #: Event time at which every scene begins: the same seed gives the same bytes.
 _START_US = 1_790_000_040_000_000

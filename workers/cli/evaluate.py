@@ -11,12 +11,14 @@ from workers.cli.failures import WorkFailed, WrongUsage
 from workers.cli.options import JsonOption, example, mute_clients
 
 if TYPE_CHECKING:
+    from schemas.pipeline import Pipeline
     from workers.recipes.base import Evaluation, Options, Progress
 
 EXAMPLE = example(
     "sensorium evaluate --recipe mosi --data data/calls/mosi",
     "sensorium evaluate --recipe pocus --data data/clinical/pocus_lung_ultrasound --stream "
     "--report pocus.html",
+    "sensorium evaluate --model models/mood --dataset mosi --data data/calls/mosi",
     "sensorium evaluate --recipe banking77 --data data/calls/banking77 --quick --json",
 )
 
@@ -30,6 +32,24 @@ def evaluate(
     recipe: Annotated[
         str | None,
         typer.Option("--recipe", "-r", metavar="NAME", help="A published claim, measured again."),
+    ] = None,
+    model: Annotated[
+        Path | None, typer.Option(metavar="FOLDER", help="A trained model, judged as it is.")
+    ] = None,
+    dataset: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help="What --model is judged on; see sensorium datasets."),
+    ] = None,
+    pipeline: Annotated[
+        str | None,
+        typer.Option(
+            "--pipeline", "-p", metavar="NAME|FILE", help="For --model. Default: the data set's."
+        ),
+    ] = None,
+    task: Annotated[str | None, typer.Option(metavar="NAME", help="For --model.")] = None,
+    split: Annotated[
+        str | None,
+        typer.Option(metavar="train|validation|test", help="Part of the data, for --model."),
     ] = None,
     test: Annotated[
         Path | None,
@@ -90,8 +110,12 @@ def evaluate(
     from workers.cli.evaluating import progress_bars, show
     from workers.recipes.base import Options
 
-    if recipe is None:
-        raise WrongUsage("expected --recipe NAME, got none of it; see `sensorium evaluate --help`")
+    if (recipe is None) == (model is None):
+        raise WrongUsage("expected either --recipe NAME or --model FOLDER, got both or none")
+    if (model is None) != (dataset is None):
+        raise WrongUsage("--model: expected --dataset NAME with it, and that with it alone")
+    if more and not (sequences or inputs):
+        raise WrongUsage(f"expected options, got {more[0][:40]!r}")
     if reuse and keep is None:
         raise WrongUsage("--reuse: expected --keep FOLDER with it, got none")
     if examples and report is None:
@@ -105,8 +129,8 @@ def evaluate(
     options = Options(
         seeds=seeds,
         folds=folds,
-        sequences=_parted(sequences),
-        inputs=_parted(inputs),
+        sequences=_parted(sequences, more if sequences else None),
+        inputs=_parted(inputs, more if inputs and not sequences else None),
         stream=stream,
         keep=keep,
         reuse=reuse,
@@ -114,7 +138,21 @@ def evaluate(
         device=device,
     )
     with progress_bars(shown=not json) as progress:
-        found = _measure(recipe, data, test, options, progress)
+        if recipe is not None:
+            found = _measure(recipe, data, test, options, progress)
+        else:
+            from workers.recipes.given_model import Judging, judge_model
+
+            asked = Judging(
+                model=model or Path(),
+                data_set=dataset or "",
+                data=data,
+                test=test,
+                task=task,
+                split=split,
+                pipeline=None if pipeline is None else _pipeline(pipeline),
+            )
+            found = judge_model(asked, options, progress)
     show(found, json=json)
     if report is not None:
         from workers.evaluation.report.page import write_report
@@ -131,9 +169,16 @@ def _measure(
     return find_recipe(recipe).run(data, test, options, progress)
 
 
-def _parted(values: list[str] | None) -> tuple[str, ...]:
-    """Values that may be repeated, or listed with commas."""
-    return tuple(part for value in values or () for part in value.split(",") if part)
+def _pipeline(named: str) -> Pipeline:
+    from schemas.pipeline_file import load_pipeline
+
+    return load_pipeline(named)
+
+
+def _parted(values: list[str] | None, more: list[str] | None) -> tuple[str, ...]:
+    """Values that are repeated, listed with commas, or that follow the option one by one."""
+    given = (*(values or ()), *(more or ()))
+    return tuple(part for value in given for part in value.split(",") if part)
 
 
 def _demand_equality(found: Evaluation) -> None:

@@ -43,7 +43,7 @@ def decode(modality: Modality, content_type: str, payload: bytes) -> Array | Bad
     Nothing is raised for any payload: a decoder that fails in a way it did not foresee gives
     reason ``undecodable`` and the failure's type, never its text, which may quote the payload.
     """
-    return _guarded(_DECODERS[modality], modality, content_type, payload)
+    return guarded(_DECODERS[modality], modality, content_type, payload)
 
 
 def decode_any(modality: Modality, content_type: str, payload: bytes) -> Array | BadSample:
@@ -51,15 +51,16 @@ def decode_any(modality: Modality, content_type: str, payload: bytes) -> Array |
     float32 (width,).
     """
     decoder = decode_vector if is_vector(content_type) else _DECODERS[modality]
-    return _guarded(decoder, modality, content_type, payload)
+    return guarded(decoder, modality, content_type, payload)
 
 
-def _guarded(
+def guarded(
     decoder: Callable[[bytes, MediaType], Array],
     modality: Modality,
     content_type: str,
     payload: bytes,
 ) -> Array | BadSample:
+    """What a decoder of one's own makes of a payload, under the same promise as ``decode``."""
     if not payload:
         return BadSample("empty_value", "CodecError", f"expected {modality.value}, got no bytes")
     try:

@@ -166,9 +166,12 @@ def _read(
     return np.asarray(image, np.uint8)
 
 
-def _decode(
+def decode_stretched(
     payload: bytes, media: MediaType, shape: tuple[int, int], *, color: bool
 ) -> NDArray[np.uint8]:
+    """An image stretched to ``shape`` (height, width): uint8 (height, width, 3), channels blue,
+    green, red, or (height, width, 1), grey. Raises ``CodecError``.
+    """
     image = _read(payload, media, lambda _: shape, color=color)
     height, width = shape
     resized = cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA)
@@ -197,9 +200,9 @@ def read_pixels(payload: bytes, media: MediaType, longest_px: int) -> NDArray[np
 
 def decode_frame(payload: bytes, media: MediaType) -> NDArray[np.uint8]:
     """A stream's frame as uint8 (64, 96, 3), channels blue, green, red; stretched to that shape."""
-    return _decode(payload, media, FRAME_SHAPE, color=True)
+    return decode_stretched(payload, media, FRAME_SHAPE, color=True)
 
 
 def decode_still(payload: bytes, media: MediaType) -> NDArray[np.uint8]:
     """A still image as uint8 (96, 96, 1), grey; stretched to that shape."""
-    return _decode(payload, media, STILL_SHAPE, color=False)
+    return decode_stretched(payload, media, STILL_SHAPE, color=False)

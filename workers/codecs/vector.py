@@ -10,6 +10,7 @@ from workers.codecs.media_type import MediaType, parse_media_type
 from workers.errors import CodecError
 
 _VALUE = np.dtype("<f4")
+VALUE_BYTES = _VALUE.itemsize
 #: Values of one vector; 256 KB.
 MAX_WIDTH = 65_536
 
@@ -30,11 +31,11 @@ def decode_vector(payload: bytes, media: MediaType) -> NDArray[np.float32]:
     name = media.parameters.get("dtype", "f32le").lower()
     if name != "f32le":
         raise CodecError("unsupported_format", f"expected dtype f32le, got {name!r:.40}")
-    if len(payload) % _VALUE.itemsize:
+    if len(payload) % VALUE_BYTES:
         raise CodecError(
-            "odd_length", f"expected a multiple of {_VALUE.itemsize} bytes, got {len(payload)}"
+            "odd_length", f"expected a multiple of {VALUE_BYTES} bytes, got {len(payload)}"
         )
-    width = len(payload) // _VALUE.itemsize
+    width = len(payload) // VALUE_BYTES
     if width > MAX_WIDTH:
         raise CodecError("vector_too_long", f"expected at most {MAX_WIDTH} values, got {width}")
     expected = media.integer("width", width)

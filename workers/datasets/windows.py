@@ -118,6 +118,11 @@ class LabelledWindows:
         return found
 
 
+def position_feature(position: int) -> bytes:
+    """A sample's position in place of its feature."""
+    return np.asarray(position, _POSITION).tobytes()
+
+
 def judged_us(pipeline: Pipeline, window: Window) -> tuple[int, int]:
     """The span of event time that a window's answer is about: of a sliding one what is new in it,
     else all of it.
@@ -145,7 +150,7 @@ def label_windows(data: DataSet, pipeline: Pipeline) -> LabelledWindows:
     for each in taken:
         timeline.add(each.input, each.offset, each.due_us, each.entries)
     timeline.finish()
-    known = _by_session(data.labels)
+    known = by_session(data.labels)
     windows = [
         LabelledWindow(
             window,
@@ -154,7 +159,7 @@ def label_windows(data: DataSet, pipeline: Pipeline) -> LabelledWindows:
             data.splits.get(window.session),
         )
         for window in timeline.take_windows()
-        if (labels := _labels_of(known.get(window.session, {}), judged_us(pipeline, window)))
+        if (labels := labels_of(known.get(window.session, {}), judged_us(pipeline, window)))
     ]
     if not windows:
         raise DataSetError(
@@ -193,7 +198,7 @@ class _Keeping:
     async def encode(self, samples: Sequence[Sample]) -> list[bytes | BadSample]:
         first = len(self.samples)
         self.samples += samples
-        return [np.asarray(first + at, _POSITION).tobytes() for at in range(len(samples))]
+        return [position_feature(first + at) for at in range(len(samples))]
 
     def interval_us(self, sample: Sample) -> tuple[int, int] | BadSample:
         return cutting.interval_us(sample)
@@ -205,7 +210,7 @@ class _Keeping:
         raise DataSetError(f"expected a model to fuse {len(windows)} windows, got none")
 
 
-def _by_session(labels: Iterable[Label]) -> dict[str, dict[str, list[Label]]]:
+def by_session(labels: Iterable[Label]) -> dict[str, dict[str, list[Label]]]:
     """Session -> task -> its labels."""
     found: dict[str, dict[str, list[Label]]] = {}
     for label in labels:
@@ -213,8 +218,10 @@ def _by_session(labels: Iterable[Label]) -> dict[str, dict[str, list[Label]]]:
     return found
 
 
-def _labels_of(known: Mapping[str, Sequence[Label]], span_us: tuple[int, int]) -> dict[str, str]:
-    """Task -> the label that is true of the most of a span; of equals the earliest."""
+def labels_of(known: Mapping[str, Sequence[Label]], span_us: tuple[int, int]) -> dict[str, str]:
+    """Task -> the label that is true of the most of a span, and of at least half of it; of equals
+    the earliest. ``known``: of one session, see ``by_session``.
+    """
     start_us, end_us = span_us
     found = {}
     for task, labels in known.items():

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Collection, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -14,8 +14,11 @@ from schemas.settings import WorkerSettings
 from streams.align.types import Window
 from streams.compute import Compute, Fusion
 from streams.feed.item import FeedItem
+from workers.backends.base import Model
 from workers.datasets.base import DataSet
 from workers.errors import EvaluationError
+from workers.evaluation.inside import representation
+from workers.evaluation.moments import Moments, moments
 from workers.evaluation.predictions import Predictions
 from workers.evaluation.remembering import Remembering
 from workers.evaluation.windows import (
@@ -27,6 +30,8 @@ from workers.evaluation.windows import (
     shifted,
     truths,
 )
+from workers.inference.compute import ModelCompute
+from workers.inference.loading import open_served
 
 #: Windows fused at a time.
 _AT_ONCE = 256
@@ -61,7 +66,9 @@ class Trial:
         task: str,
         sessions: Collection[str],
         inputs: Collection[str],
+        model: Model | None = None,
     ) -> None:
+        """``model``: the one behind ``compute``, to be looked into."""
         self.pipeline = pipeline
         self.data_set = data_set
         self.task = task
@@ -69,12 +76,15 @@ class Trial:
         self.truths: Mapping[ItemKey, str] = {}
         self.inputs = frozenset(inputs)
         self._compute = Remembering(compute, inputs)
+        self._model = model
         self._whole: Cutting | None = None
 
     async def prepare(self) -> Cutting:
         """Cut and encode the undisturbed windows. Raises ``DataSetError``, see ``truths``."""
         self._whole = await self._cut(self.items())
-        self.truths = truths(self.data_set, self.task, self._whole.windows, self.sessions)
+        self.truths = truths(
+            self.data_set, self.pipeline, self.task, self._whole.windows, self.sessions
+        )
         return self._whole
 
     @property
@@ -89,7 +99,16 @@ class Trial:
         if view.off is not None:
             cutting = await self._cut(shifted(self.items(), *view.off))
         shown = self.inputs if view.inputs is None else self.inputs & view.inputs
-        return await self._judged([keep_inputs(window, shown) for window in cutting.windows])
+        windows = [keep_inputs(window, shown) for window in cutting.windows]
+        return await self._judged(windows, look_inside=view == WHOLE)
+
+    async def moments(self) -> Moments | None:
+        """On what the answers to the undisturbed data rest; see ``workers.evaluation.moments``."""
+        cutting = self._whole or await self.prepare()
+        judged = [one for one in cutting.windows if (one.session, one.start_us) in self.truths]
+        inputs = [name for name in self.pipeline.inputs if name in self.inputs]
+        shown = [keep_inputs(window, self.inputs) for window in judged]
+        return await moments(self._compute.fuse, self.task, inputs, shown)
 
     def items(self) -> Iterable[FeedItem]:
         """The samples of its sessions, in ascending ``due_us``."""
@@ -98,14 +117,18 @@ class Trial:
     async def _cut(self, items: Iterable[FeedItem]) -> Cutting:
         return await cut_windows(self.pipeline, items, self._compute)
 
-    async def _judged(self, windows: Sequence[Window]) -> Predictions:
+    async def _judged(self, windows: Sequence[Window], *, look_inside: bool) -> Predictions:
         judged = [one for one in windows if (one.session, one.start_us) in self.truths]
+        judged.sort(key=lambda one: (one.session, one.start_us))
         answers: dict[ItemKey, Fusion] = {}
         for first in range(0, len(judged), _AT_ONCE):
             batch = judged[first : first + _AT_ONCE]
             for window, answer in zip(batch, await self._compute.fuse(batch), strict=True):
                 answers[window.session, window.start_us] = answer
-        return _predictions(self.data_set, self.task, self.truths, answers)
+        found = _predictions(self.data_set, self.task, self.truths, answers)
+        if not look_inside or self._model is None or len(judged) != len(found):
+            return found
+        return replace(found, representation=representation(self._model, self.task, judged))
 
 
 @asynccontextmanager
@@ -123,15 +146,15 @@ async def open_trial(
     ``inputs``: those that it was trained with, all of the pipeline's where ``None``. Raises
     ``ModelError``; ``EvaluationError`` where the model does not have the task's labels.
     """
-    from workers.inference.loading import load_compute
-
     served = serving(pipeline, model)
     known = served.inputs.keys() if inputs is None else inputs
     # A model need not take the modality of an input that it was not trained with.
     narrowed = {name: spec for name, spec in served.inputs.items() if name in known}
-    compute = load_compute(served.model_copy(update={"inputs": narrowed}), settings)
+    asked = served.model_copy(update={"inputs": narrowed, "events": ()})
+    opened = open_served(asked, settings)
+    compute = ModelCompute(asked, opened)
     try:
-        yield Trial(served, compute, data_set, task, sessions, known)
+        yield Trial(served, compute, data_set, task, sessions, known, opened)
     finally:
         compute.close()
 

@@ -155,7 +155,7 @@ def _auc_of(predictions: Predictions, weights: Weights, label: int) -> Weights:
 def _said(predictions: Predictions) -> NDArray[np.int64]:
     """Positions of the predicted labels; one past the last where there is no answer."""
     predicted = predictions.predicted
-    return np.where(predicted < 0, np.int64(len(predictions.labels)), predicted).astype(np.int64)
+    return np.asarray(np.where(predicted < 0, len(predictions.labels), predicted), np.int64)
 
 
 def _counts(predictions: Predictions, weights: Weights) -> tuple[Weights, Weights, Weights]:
@@ -165,11 +165,13 @@ def _counts(predictions: Predictions, weights: Weights) -> tuple[Weights, Weight
     labels = len(predictions.labels)
     true = np.eye(labels)[predictions.truth]
     said = np.eye(labels + 1)[_said(predictions)][:, :labels]
-    return weights @ (true * said), weights @ true, weights @ said
+    right: Weights = weights @ (true * said)
+    return right, weights @ true, weights @ said
 
 
 def _divide(above: Weights, below: Weights) -> Weights:
-    return np.divide(above, below, out=np.zeros_like(above), where=below > 0)
+    divided: Weights = np.divide(above, below, out=np.zeros_like(above), where=below > 0)
+    return divided
 
 
 def _mean(values: Weights, counted: NDArray[np.bool_]) -> Weights:
@@ -178,4 +180,5 @@ def _mean(values: Weights, counted: NDArray[np.bool_]) -> Weights:
 
 
 def _ratio(above: Weights, below: Weights) -> Weights:
-    return np.divide(above, below, out=np.full(above.shape, np.nan), where=below > 0)
+    ratio: Weights = np.divide(above, below, out=np.full(above.shape, np.nan), where=below > 0)
+    return ratio

@@ -14,9 +14,10 @@ from streams.align.types import Window
 from streams.compute import Compute
 from streams.feed.item import FeedItem
 from streams.feed.read_ahead import read_ahead
-from workers.datasets.base import DataSet, Label
+from workers.datasets.base import DataSet
+from workers.datasets.windows import by_session, judged_us, labels_of
 from workers.errors import DataSetError
-from workers.offline.intake import Desk
+from workers.offline.intake import Desk, Taken
 from workers.offline.timeline import Timeline
 
 #: Session and start of a window: what names an item.
@@ -35,22 +36,22 @@ class Cutting:
     refused: Mapping[str, int]
 
 
-async def cut_windows(
-    pipeline: Pipeline, items: Iterable[FeedItem], compute: Compute, absent: Collection[str] = ()
-) -> Cutting:
+async def cut_windows(pipeline: Pipeline, items: Iterable[FeedItem], compute: Compute) -> Cutting:
     """Encode and align samples as a worker does that finds them all on its topics.
 
-    ``items`` in ascending ``due_us``. ``absent``: inputs that there is nothing of. Raises
-    ``FeedError`` and ``DataSetError`` for what cannot be read.
+    ``items`` in ascending ``due_us``. Raises ``FeedError`` and ``DataSetError`` for what cannot be
+    read.
     """
     spec = from_pipeline(pipeline, compute.features)
     desk = Desk(pipeline, spec, compute)
-    timeline = Timeline(spec, "backlog", absent)
+    taken: list[Taken] = []
     async with aclosing(read_ahead(items)) as batches:
         async for batch in batches:
-            taken, _ = await desk.take(batch)
-            for one in taken:
-                timeline.add(one.input, one.offset, one.due_us, one.entries)
+            taken += (await desk.take(batch))[0]
+    absent = pipeline.inputs.keys() - {one.input for one in taken}
+    timeline = Timeline(spec, "backlog", absent)
+    for one in taken:
+        timeline.add(one.input, one.offset, one.due_us, one.entries)
     timeline.finish()
     return Cutting(
         [window for window in timeline.take_windows() if not window.over],
@@ -76,34 +77,37 @@ def shifted(items: Iterable[FeedItem], input: str, by_us: int) -> Iterator[FeedI
 
 
 def truths(
-    data_set: DataSet, task: str, windows: Iterable[Window], sessions: Collection[str]
+    data_set: DataSet,
+    pipeline: Pipeline,
+    task: str,
+    windows: Iterable[Window],
+    sessions: Collection[str],
 ) -> dict[ItemKey, str]:
-    """The items to be judged: windows that end while a label of the task is true, and that label.
+    """The items to be judged: windows with a label of the task, and that label, by the rule that
+    training windows are labelled by.
 
-    A window ends within [start, end) of a label by its last microsecond: what is true when an
-    answer is given is what it has to say. Raises ``DataSetError`` where no window has a label or
-    a label is none of the task's.
+    Raises ``DataSetError`` where no window has a label or a label is none of the task's.
     """
-    known = data_set.tasks.get(task)
-    if known is None:
+    labels = data_set.tasks.get(task)
+    if labels is None:
         raise DataSetError(
             f"{data_set.name}: expected a task {task!r}, got {', '.join(data_set.tasks)}"
         )
-    labels: dict[str, list[Label]] = {}
-    for each in data_set.labels:
-        if each.task == task and each.session in sessions:
-            if each.label not in known:
-                raise DataSetError(
-                    f"{data_set.name}, session {each.session!r}: expected a label of {task!r}, "
-                    f"got {each.label[:40]!r}"
-                )
-            labels.setdefault(each.session, []).append(each)
+    known = by_session(
+        each for each in data_set.labels if each.task == task and each.session in sessions
+    )
     found: dict[ItemKey, str] = {}
     for window in windows:
-        last_us = window.end_us - 1
-        for label in labels.get(window.session, ()):
-            if label.start_us <= last_us < label.end_us:
-                found[window.session, window.start_us] = label.label
+        of_session = known.get(window.session, {})
+        label = labels_of(of_session, judged_us(pipeline, window)).get(task)
+        if label is None:
+            continue
+        if label not in labels:
+            raise DataSetError(
+                f"{data_set.name}, session {window.session!r}: expected a label of {task!r}, got "
+                f"{label[:40]!r}"
+            )
+        found[window.session, window.start_us] = label
     if not found:
         raise DataSetError(
             f"{data_set.name}: expected windows with a label of task {task!r}, got none; do the "

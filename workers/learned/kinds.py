@@ -12,6 +12,10 @@ from schemas.validation import explain
 
 #: Kind of encoder -> its class, as ``module:Class`` below ``workers.learned``.
 ENCODERS: Mapping[str, str] = {
+    "image": "encoders.image:ImageCnn",
+    "sentence": "encoders.sentence:SentenceVectors",
+    "series": "encoders.series:SeriesEncoder",
+    "spectrogram": "encoders.spectrogram:SpectrogramCnn",
     "vector": "encoders.vector:GivenVector",
 }
 #: Form of fusion -> its class.

@@ -177,11 +177,15 @@ class LearnedModel:
         """Nothing is open."""
 
 
+def encoder_digest(network: LearnedNetwork, name: str) -> str:
+    """Digest of everything that the features of one input depend on, hex."""
+    encoder = network.encoder(name)
+    told = (encoder.modality.value, encoder.options.model_dump_json(), encoder.wire)
+    form = f"{ARCHITECTURE}\x1f{told}\x1f{encoder.revision}\x1f{encoder.foundation()}"
+    return encoders_digest(form, encoder)
+
+
 def features_digest(network: LearnedNetwork) -> str:
     """Digest of everything that features depend on, hex."""
-    digest = hashlib.sha256()
-    for name in network.plan.inputs:
-        encoder = network.encoder(name)
-        told = (name, encoder.modality.value, encoder.options.model_dump_json(), encoder.wire)
-        digest.update(f"{told}\x1f{encoder.revision}\x1f{encoder.foundation()}\x1f".encode())
-    return encoders_digest(f"{ARCHITECTURE}-{digest.hexdigest()}", network.encoders)
+    told = [(name, encoder_digest(network, name)) for name in network.plan.inputs]
+    return hashlib.sha256(repr(told).encode()).hexdigest()

@@ -10,6 +10,8 @@ from typing import Protocol
 
 import msgspec
 
+from workers.datasets.base import DataSet
+from workers.evaluation.moments import Moments
 from workers.evaluation.predictions import Predictions
 
 
@@ -121,7 +123,9 @@ class Evaluation:
     ``notes``: what a reader has to know to believe the figures, one sentence each.
     ``predictions``: name of a repetition (``seed 1``) -> its answers on every held-out item, for
     recipes that classify. ``stream``: what came of the comparison with the stream, one row a
-    model; empty where it was not asked for.
+    model; empty where it was not asked for. ``inside``: the first model's answers to what it has
+    not seen, with what it has fused; ``moments``: on what they rest. ``data_set``, ``window_us``:
+    where a report finds the samples behind an answer, and how long a window is.
     """
 
     recipe: str
@@ -136,7 +140,10 @@ class Evaluation:
     curves: Sequence[Curve] = ()
     predictions: dict[str, Predictions] = field(default_factory=dict)
     stream: Sequence[StreamEquality] = ()
-    command: str = ""
+    inside: Predictions | None = None
+    moments: Moments | None = None
+    data_set: DataSet | None = None
+    window_us: int = 0
 
 
 class Progress(Protocol):
@@ -190,7 +197,7 @@ class Recipe(Protocol):
         """Train where needed, and measure. Blocks.
 
         ``data``: the data set's folder or file. ``test``: one of the same layout that is judged
-        in place of the held-out part of ``data``, all of which is then trained on.
+        in place of the test part of ``data``, which is then neither trained on nor judged.
 
         Raises ``DataSetError`` for files that are missing or damaged, ``TrainError``,
         ``EvaluationError`` for options that the recipe cannot follow.

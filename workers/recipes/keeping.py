@@ -14,7 +14,7 @@ from workers.recipes.base import Curve
 from workers.recipes.classifier import Cut
 
 #: Beside ``model.json``.
-FILE = "training.json"
+FILE = "kept.json"
 
 
 class Kept(msgspec.Struct, frozen=True):

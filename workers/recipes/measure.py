@@ -9,16 +9,12 @@ from pathlib import Path
 from schemas.settings import Settings
 from workers.datasets.base import DataSet
 from workers.errors import EvaluationError
-from workers.evaluation.answering import View
 from workers.evaluation.folds import check_cuts
 from workers.evaluation.metrics import find_metric
 from workers.recipes import findings
 from workers.recipes.base import Evaluation, Figure, Options, Progress
 from workers.recipes.classifier import Classifier, Cut
-from workers.recipes.running import Outcome, Runner, Way, opened
-
-#: By how much one input's event times are off, microseconds.
-SHIFTS_US = (250_000, 500_000, 1_000_000, 2_000_000)
+from workers.recipes.running import Outcome, Runner, Way, opened, views_of
 
 
 class Measured:
@@ -55,7 +51,7 @@ class Measured:
         with opened(options, self._settings) as (folder, site):
             runner = Runner(classifier, options, progress, self._settings, folder)
             way = Way(inputs)
-            views = [] if options.quick else _views(inputs)
+            views = [] if options.quick else views_of(inputs)
             whole = runner.run(data_set, cuts, way, views, site)
             parts: dict[Way, Outcome] = {}
             variants: dict[Way, Outcome] = {}
@@ -114,6 +110,10 @@ class Measured:
             curves=whole.curves,
             predictions=predictions,
             stream=whole.equality,
+            inside=whole.by_fold[0][1],
+            moments=whole.moments,
+            data_set=data_set,
+            window_us=classifier.pipeline("").window.size_us,
         )
 
     def _variants(self, metric: str, variants: Mapping[Way, Outcome]) -> list[Figure]:
@@ -137,19 +137,6 @@ def _chosen(classifier: Classifier, options: Options) -> tuple[str, ...]:
                 f"--inputs: expected some of {', '.join(classifier.inputs)}, got {name[:40]!r}"
             )
     return tuple(name for name in classifier.inputs if not options.inputs or name in options.inputs)
-
-
-def _views(inputs: Sequence[str]) -> list[View]:
-    """Each input left out, each alone, each misaligned; nothing where there is only one."""
-    if len(inputs) < 2:
-        return []
-    everything = frozenset(inputs)
-    shown = dict.fromkeys([everything - {name} for name in inputs])
-    shown.update(dict.fromkeys(frozenset({name}) for name in inputs))
-    return [
-        *(View(inputs=each) for each in shown),
-        *(View(off=(name, by_us)) for name in inputs for by_us in SHIFTS_US),
-    ]
 
 
 def _fewer(inputs: Sequence[str]) -> list[Way]:

@@ -19,10 +19,14 @@ from workers.evaluation.in_stream import (
     named_apart,
     stream_site,
 )
+from workers.evaluation.moments import Moments
 from workers.evaluation.predictions import Predictions, join
 from workers.recipes.base import Curve, Options, Progress, StreamEquality
 from workers.recipes.classifier import Classifier, Cut
 from workers.recipes.keeping import Kept, read_kept, training_digest, write_kept
+
+#: By how much one input's event times are off, microseconds.
+SHIFTS_US = (250_000, 500_000, 1_000_000, 2_000_000)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +46,8 @@ class Way:
 @dataclass(slots=True)
 class Outcome:
     """What one way to train came to. ``answers``: view -> one for each seed, all folds of a seed
-    joined; ``by_fold``: the undisturbed ones, cut by cut. ``refused``, ``late``: held-out samples
+    joined; ``by_fold``: the undisturbed ones, cut by cut. ``moments``: of the first cut's
+    model. ``refused``, ``late``: held-out samples
     that are in no window.
     """
 
@@ -51,6 +56,7 @@ class Outcome:
     by_fold: list[tuple[Cut, Predictions]] = field(default_factory=list)
     curves: list[Curve] = field(default_factory=list)
     equality: list[StreamEquality] = field(default_factory=list)
+    moments: Moments | None = None
     reused: int = 0
     refused: int = 0
     late: int = 0
@@ -143,6 +149,8 @@ class Runner:
             outcome.refused += sum(cutting.refused.values())
             outcome.late += cutting.late + cutting.dropped
             answers = {view: await trial.answers(view) for view in (WHOLE, *views)}
+            if outcome.moments is None and not (self._options.quick or way.variant):
+                outcome.moments = await trial.moments()
         if site is not None:
             outcome.equality.append(await self._stream(site, trial, cut, answers[WHOLE]))
         return answers
@@ -168,3 +176,16 @@ def opened(options: Options, settings: Settings) -> Iterator[tuple[Path, Site | 
             folder.mkdir(parents=True, exist_ok=True)
         site = closing.enter_context(stream_site(settings)) if options.stream else None
         yield folder, site
+
+
+def views_of(inputs: Sequence[str]) -> list[View]:
+    """Each input left out, each alone, each misaligned; nothing where there is only one."""
+    if len(inputs) < 2:
+        return []
+    everything = frozenset(inputs)
+    shown = dict.fromkeys([everything - {name} for name in inputs])
+    shown.update(dict.fromkeys(frozenset({name}) for name in inputs))
+    return [
+        *(View(inputs=each) for each in shown),
+        *(View(off=(name, by_us)) for name in inputs for by_us in SHIFTS_US),
+    ]

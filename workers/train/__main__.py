@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from workers.registry.layout import SHIPPED
-from workers.train.run import DEFAULTS, train_pipeline
+from workers.train.scenes.run import DEFAULTS, train_pipeline
 
 
 def main(

@@ -43,6 +43,8 @@ class InputEncoder(Encoder):
         super().__init__()
         self.options = options
         self.modality = modality
+        #: Tells what ``decode`` gives from what that of another encoder gives.
+        self.decoding = f"{modality} {self.revision} {options!r}"
 
     @property
     @abstractmethod
@@ -51,17 +53,17 @@ class InputEncoder(Encoder):
 
     @classmethod
     def resolved(
-        cls, options: EncoderOptions, modality: Modality, decoded: Sequence[Decoded]
+        cls, options: EncoderOptions, modality: Modality, samples: Sequence[Sample]
     ) -> EncoderOptions:
         """The options with what only training samples can tell filled in, such as a width.
 
-        Raises ``TrainError`` where the samples do not fit.
+        Called before an encoder is made. Raises ``TrainError`` where the samples do not fit.
         """
-        del modality, decoded
+        del modality, samples
         return options
 
     def fit(self, decoded: Sequence[Decoded]) -> None:
-        """Fill the buffers from training samples, before any training."""
+        """Fill the buffers from decoded training samples, before any training."""
         del decoded
 
     def decode(self, sample: Sample) -> Decoded | BadSample:

@@ -14,7 +14,7 @@ from torch import Tensor
 from schemas.content_type import VECTOR
 from schemas.sample import Modality, Sample
 from streams.compute import BadSample
-from workers.codecs.vector import is_vector
+from workers.codecs.vector import VALUE_BYTES, is_vector
 from workers.encoders.base import Bounds, stack
 from workers.errors import TrainError
 from workers.learned.encoders.base import Decoded, InputEncoder
@@ -53,10 +53,10 @@ class GivenVector(InputEncoder):
 
     @classmethod
     def resolved(
-        cls, options: EncoderOptions, modality: Modality, decoded: Sequence[Decoded]
+        cls, options: EncoderOptions, modality: Modality, samples: Sequence[Sample]
     ) -> EncoderOptions:
         assert isinstance(options, VectorOptions)
-        widths = {len(each) for each in decoded}
+        widths = {len(each.payload) // VALUE_BYTES for each in samples}
         if options.width is not None:
             widths.add(options.width)
         if len(widths) != 1:

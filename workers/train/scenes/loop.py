@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -12,12 +11,12 @@ import torch
 from torch import Tensor
 
 from workers.fusion.network import Network
-from workers.train.auxiliary import ModalityHeads
-from workers.train.batches import token_batch
-from workers.train.dropout import Dropout, drop
-from workers.train.evaluate import Evaluation, encode_recording, evaluate
-from workers.train.objective import Objective, loss_of
-from workers.train.recording import Recording
+from workers.train.scenes.auxiliary import ModalityHeads
+from workers.train.scenes.batches import token_batch
+from workers.train.scenes.dropout import Dropout, drop
+from workers.train.scenes.evaluate import Evaluation, encode_recording, evaluate
+from workers.train.scenes.objective import Objective, loss_of
+from workers.train.scenes.recording import Recording
 
 #: The learning rate rises over this share of the steps, then falls as a half cosine. Long, because
 #: the image encoder stays at chance for good where its first steps are large: with a twelfth of
@@ -37,26 +36,6 @@ class Recipe:
     #: Epochs without a better held-out score after which training ends.
     patience: int = 5
     dropout: Dropout = field(default_factory=Dropout)
-
-
-@contextmanager
-def reproducible(seed: int, threads: int = 1) -> Iterator[None]:
-    """Fix what torch leaves open: seed, thread count, and the choice of kernels.
-
-    One thread: the operators are so small that a second one costs more than it gives, by a factor
-    of four where the cores are busy with other work.
-    """
-    before = torch.get_num_threads()
-    strict = torch.are_deterministic_algorithms_enabled()
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        torch.set_num_threads(threads)
-        torch.use_deterministic_algorithms(True)
-        try:
-            yield
-        finally:
-            torch.use_deterministic_algorithms(strict)
-            torch.set_num_threads(before)
 
 
 def learning_rate(step: int, steps: int) -> float:

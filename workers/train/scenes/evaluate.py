@@ -14,7 +14,7 @@ from workers.backends.execution import Execution
 from workers.encoders.feature import from_wire, to_wire
 from workers.fusion.network import Network
 from workers.fusion.tokens import MODALITIES, Tokens
-from workers.train.recording import LabelledWindow, Recording, label_indices
+from workers.train.scenes.recording import LabelledWindow, Recording, label_indices
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from workers.train.recording import LabelledWindow
+from workers.train.scenes.recording import LabelledWindow
 
 
 @dataclass(frozen=True, slots=True)

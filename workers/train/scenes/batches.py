@@ -13,8 +13,8 @@ from workers.encoders.base import FEATURE_SIZE
 from workers.encoders.tiling import by_class
 from workers.fusion.network import Network
 from workers.fusion.tokens import TokenBatch, Tokens, collate
-from workers.train.augment import augment
-from workers.train.recording import LabelledWindow, Recording
+from workers.train.scenes.augment import augment
+from workers.train.scenes.recording import LabelledWindow, Recording
 
 
 def _as_served(features: Tensor) -> Tensor:

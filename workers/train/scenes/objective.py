@@ -13,8 +13,8 @@ from torch.nn.functional import cross_entropy, log_softmax
 
 from workers.fusion.network import Network
 from workers.fusion.tokens import TokenBatch
-from workers.train.auxiliary import ModalityHeads
-from workers.train.recording import LabelledWindow, label_indices
+from workers.train.scenes.auxiliary import ModalityHeads
+from workers.train.scenes.recording import LabelledWindow, label_indices
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,11 +25,12 @@ from workers.model_file import (
     Training,
     save_model,
 )
-from workers.train.batches import modalities_of
-from workers.train.card import render_card
-from workers.train.evaluate import Evaluation, encode_recording, evaluate
-from workers.train.loop import Recipe, fit, reproducible
-from workers.train.recording import Recording, join, record
+from workers.train.repeatable import reproducible
+from workers.train.scenes.batches import modalities_of
+from workers.train.scenes.card import render_card
+from workers.train.scenes.evaluate import Evaluation, encode_recording, evaluate
+from workers.train.scenes.loop import Recipe, fit
+from workers.train.scenes.recording import Recording, join, record
 
 #: A multiple of every window size up to an hour, so that windows begin where scenes do.
 START_US = 1_700_002_800 * 1_000_000

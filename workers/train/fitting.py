@@ -1,0 +1,339 @@
+"""The optimisation of a learned model: every task and input at once."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from schemas.result import ModelRef
+from schemas.sample import Modality
+from workers.datasets.windows import LabelledWindows
+from workers.device import resolve_device
+from workers.errors import TrainError
+from workers.learned.answers import probabilities_of
+from workers.learned.model import LearnedModel
+from workers.learned.network import LearnedNetwork
+from workers.learned.plan import ModelPlan
+from workers.train.averaging import WeightAverage
+from workers.train.checkpoint import Epoch, State, load_checkpoint, save_checkpoint
+from workers.train.examples import Examples, fit_encoders, resolved_plan
+from workers.train.loss import answer, hide_inputs, label_weights, loss_of, only_one_input
+from workers.train.optimisation import Optimisation
+from workers.train.optimiser import load_state, make_optimizer, set_rate, state_tensors
+from workers.train.repeatable import reproducible
+from workers.train.sample_cache import SampleCache
+from workers.train.schedule import factor
+from workers.train.scores import deciding, scores_of
+
+_NETWORK, _AVERAGE, _BEST = "network/", "average/", "best/"
+
+
+class Observer(Protocol):
+    """Who is told how a run goes."""
+
+    def begun(self, epochs: int, steps_per_epoch: int) -> None:
+        """A run begins, or goes on."""
+
+    def step(self) -> None:
+        """A step is done."""
+
+    def epoch(self, found: Epoch) -> None:
+        """An epoch is done."""
+
+
+class Unobserved:
+    """Nobody."""
+
+    def begun(self, epochs: int, steps_per_epoch: int) -> None:
+        """Nothing to do."""
+
+    def step(self) -> None:
+        """Nothing to do."""
+
+    def epoch(self, found: Epoch) -> None:
+        """Nothing to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class TrainedModel:
+    """A trained network, in evaluation mode on the CPU.
+
+    ``curve``: every epoch that was run. ``kept_epoch``: the one whose weights these are.
+    """
+
+    network: LearnedNetwork
+    modality_of: Mapping[str, Modality]
+    curve: tuple[Epoch, ...]
+    kept_epoch: int
+    optimisation: Optimisation
+    seed: int
+
+    @property
+    def plan(self) -> ModelPlan:
+        """What the network is made of."""
+        return self.network.plan
+
+    def model(self, name: str = "trained", device: str = "cpu") -> LearnedModel:
+        """The network as a worker runs it."""
+        return LearnedModel(
+            self.network, ModelRef(name, "0", ""), self.modality_of, resolve_device(device)
+        )
+
+
+def fit(
+    training: LabelledWindows,
+    validation: LabelledWindows | None,
+    plan: ModelPlan,
+    optimisation: Optimisation,
+    *,
+    seed: int,
+    device: str = "cpu",
+    cache: SampleCache | None = None,
+    checkpoints: Path | None = None,
+    resume: bool = False,
+    observer: Observer | None = None,
+) -> TrainedModel:
+    """Train a model on labelled windows; the same arguments give the same weights, to the bit, on
+    the same machine, whether the run was interrupted or not.
+
+    ``validation``: decides which epoch is kept and when to stop; without it the last one is kept.
+    ``cache``: of ``training.samples``, for several runs over the same samples. ``checkpoints``: a
+    folder that gets one after every epoch; with ``resume`` the run goes on from the newest in it.
+
+    Raises ``TrainError`` for data that the plan does not fit, a checkpoint of another run, or a
+    loss that is not finite; ``DataSetError``, ``DeviceError``.
+    """
+    if not training.windows:
+        raise TrainError("expected training windows, got none; look at labels and splits")
+    with reproducible(seed):
+        run = _Run(
+            training,
+            validation if validation is not None and validation.windows else None,
+            plan,
+            optimisation,
+            seed=seed,
+            device=resolve_device(device),
+            cache=cache or SampleCache(training.samples),
+        )
+        return run.run(checkpoints, resume, observer or Unobserved())
+
+
+class _Run:
+    """One run, see ``fit``."""
+
+    def __init__(
+        self,
+        training: LabelledWindows,
+        validation: LabelledWindows | None,
+        plan: ModelPlan,
+        rules: Optimisation,
+        *,
+        seed: int,
+        device: torch.device,
+        cache: SampleCache,
+    ) -> None:
+        self._rules, self._seed, self._device = rules, seed, device
+        resolved = resolved_plan(plan, training)
+        self._modality_of = {
+            name: training.pipeline.inputs[name].modality for name in resolved.inputs
+        }
+        self._plan = resolved
+        self._network = LearnedNetwork(resolved, self._modality_of)
+        fit_encoders(self._network, training, cache)
+        self._network.to(device)
+        self._training = Examples(training, self._network, cache, device)
+        self._validation = (
+            None if validation is None else Examples(validation, self._network, cache, device)
+        )
+        self._weights = {
+            task: _to(label_weights(rule, self._training.labels[task]), device)
+            for task, rule in resolved.tasks.items()
+        }
+        self._optimizer = make_optimizer(self._network, rules)
+        self._average = WeightAverage(rules.average)
+        self._best: tuple[int, dict[str, Tensor]] = (0, {})
+        self._curve: list[Epoch] = []
+        self._step = 0
+        self._per_epoch = math.ceil(len(self._training) / rules.batch_windows)
+        told = [resolved.model_dump_json(), rules.model_dump_json(), str(seed)]
+        told += [f"{one.session}/{one.start_us}/{one.labels}" for one in training.windows]
+        self._digest = hashlib.sha256("\x1f".join(told).encode()).hexdigest()
+
+    def run(self, checkpoints: Path | None, resume: bool, observer: Observer) -> TrainedModel:
+        if checkpoints is not None and resume:
+            self._load(checkpoints)
+        observer.begun(self._rules.epochs - len(self._curve), self._per_epoch)
+        while len(self._curve) < self._rules.epochs and not self._is_stale():
+            found = self._epoch(len(self._curve) + 1, observer)
+            self._curve.append(found)
+            self._keep(found)
+            if checkpoints is not None:
+                self._save(checkpoints)
+            observer.epoch(found)
+        kept, weights = self._chosen()
+        self._network.load_state_dict(weights)
+        network = self._network.cpu().eval()
+        return TrainedModel(
+            network, self._modality_of, tuple(self._curve), kept, self._rules, self._seed
+        )
+
+    def _epoch(self, epoch: int, observer: Observer) -> Epoch:
+        began_s = time.monotonic()
+        # From seed and epoch alone: a run that goes on here draws what it would have drawn.
+        torch.manual_seed(self._seed * 1_000_003 + epoch)
+        rng = np.random.default_rng([self._seed, epoch])
+        self._network.train()
+        scores = [one.score for one in self._curve if one.score is not None]
+        order = rng.permutation(len(self._training))
+        losses, rate = [], 0.0
+        for start in range(0, len(order), self._rules.batch_windows):
+            rate = set_rate(
+                self._optimizer,
+                factor(
+                    self._rules.schedule,
+                    self._step,
+                    self._per_epoch * self._rules.epochs,
+                    epoch,
+                    scores,
+                ),
+            )
+            chosen = order[start : start + self._rules.batch_windows].tolist()
+            losses.append(self._train_on(chosen, rng))
+            self._step += 1
+            observer.step()
+        self._average.after_epoch(self._network, epoch)
+        found = self._validated()
+        return Epoch(
+            epoch=epoch,
+            loss=float(np.mean(losses)),
+            learning_rate=rate,
+            scores=found,
+            score=deciding(found, self._rules.early_stopping),
+            seconds=round(time.monotonic() - began_s, 3),
+        )
+
+    def _train_on(self, chosen: list[int], rng: np.random.Generator) -> float:
+        rules, network = self._rules, self._network
+        batches = self._training.batch(chosen, rng if rules.augment else None)
+        truth = {
+            task: torch.from_numpy(labels[chosen]).to(self._device)
+            for task, labels in self._training.labels.items()
+        }
+        shown = (
+            hide_inputs(batches, rules.modality_dropout, rng) if rules.modality_dropout else batches
+        )
+        loss = loss_of(answer(network.fusion, shown), truth, self._plan, self._weights)
+        if loss is None:
+            return 0.0
+        if rules.alone:
+            single = answer(network.fusion, only_one_input(batches, rng))
+            also = loss_of(single, truth, self._plan, self._weights)
+            assert also is not None
+            loss = loss + rules.alone * also
+        if not bool(torch.isfinite(loss)):
+            raise TrainError(
+                f"step {self._step}: expected a finite loss, got {float(loss)}; lower "
+                "optimisation.learning_rate"
+            )
+        self._optimizer.zero_grad(set_to_none=True)
+        loss.backward()  # type: ignore[no-untyped-call]
+        if rules.gradient_clip is not None:
+            torch.nn.utils.clip_grad_norm_(network.parameters(), rules.gradient_clip)
+        self._optimizer.step()
+        self._average.after_step(network)
+        return float(loss.detach())
+
+    def _validated(self) -> dict[str, dict[str, float]]:
+        if self._validation is None:
+            return {}
+        own = {name: value.clone() for name, value in self._network.state_dict().items()}
+        self._network.load_state_dict(self._average.weights(self._network))
+        self._network.eval()
+        parts: dict[str, list[np.ndarray]] = {task: [] for task in self._plan.tasks}
+        with torch.inference_mode():
+            size = self._rules.batch_windows
+            for start in range(0, len(self._validation), size):
+                chosen = range(start, min(start + size, len(self._validation)))
+                output = self._network.fusion(self._validation.batch(chosen))
+                for task, values in probabilities_of(output, self._plan).items():
+                    parts[task].append(values)
+        self._network.load_state_dict(own)
+        return {
+            task: scores_of(np.concatenate(values), self._validation.labels[task])
+            for task, values in parts.items()
+        }
+
+    def _keep(self, found: Epoch) -> None:
+        """Keep the weights where the epoch is the best so far; of equals the later one."""
+        if found.score is None or self._rules.select == "last":
+            return
+        best = self._curve[self._best[0] - 1].score if self._best[0] else None
+        if best is None or found.score >= best:
+            weights = self._average.weights(self._network)
+            self._best = found.epoch, {name: value.clone() for name, value in weights.items()}
+
+    def _chosen(self) -> tuple[int, Mapping[str, Tensor]]:
+        if self._best[0]:
+            return self._best
+        return len(self._curve), self._average.weights(self._network)
+
+    def _is_stale(self) -> bool:
+        patience = self._rules.early_stopping.patience
+        return (
+            patience is not None
+            and self._best[0] > 0
+            and len(self._curve) - self._best[0] >= patience
+        )
+
+    def _save(self, folder: Path) -> None:
+        tensors = {_NETWORK + name: value for name, value in self._network.state_dict().items()}
+        tensors |= {_AVERAGE + name: value for name, value in self._average.tensors.items()}
+        tensors |= {_BEST + name: value for name, value in self._best[1].items()}
+        tensors |= state_tensors(self._optimizer)
+        state = State(
+            self._digest,
+            len(self._curve),
+            self._step,
+            self._best[0],
+            self._average.count,
+            self._curve,
+        )
+        save_checkpoint(folder, state, tensors)
+
+    def _load(self, folder: Path) -> None:
+        found = load_checkpoint(folder, self._digest)
+        if found is None:
+            return
+        state, tensors = found
+        try:
+            self._network.load_state_dict(_below(tensors, _NETWORK))
+            load_state(self._optimizer, tensors)
+        except (RuntimeError, ValueError, KeyError):
+            raise TrainError(f"{folder}: the newest checkpoint does not fit; remove it") from None
+        self._average.tensors = _on(_below(tensors, _AVERAGE), self._device)
+        self._average.count = state.averaged
+        self._best = state.best_epoch, _on(_below(tensors, _BEST), self._device)
+        self._curve, self._step = list(state.curve), state.step
+
+
+def _to(tensor: Tensor | None, device: torch.device) -> Tensor | None:
+    return None if tensor is None else tensor.to(device)
+
+
+def _on(tensors: Mapping[str, Tensor], device: torch.device) -> dict[str, Tensor]:
+    return {name: value.to(device) for name, value in tensors.items()}
+
+
+def _below(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    return {
+        key.removeprefix(prefix): value for key, value in tensors.items() if key.startswith(prefix)
+    }

@@ -1,0 +1,1 @@
+"""Training of the reference architecture on simulated scenes."""
