@@ -62,7 +62,8 @@ class Pipeline(Strict):
     model: ModelSpec
     events: tuple[EventSpec, ...] = ()
     calibration: Calibration | None = None
-    #: Input -> how its raw samples become lists of objects, for a model that tracks objects.
+    #: Input -> how its raw samples become lists of objects, for a model that tracks objects. One
+    #: without an entry is aligned and shown, and nothing is perceived in it.
     perception: dict[Name, Perceiver] = Field(default_factory=dict)
     objects: ObjectsSpec = ObjectsSpec()
     situations: tuple[SituationSpec, ...] = ()

@@ -58,7 +58,7 @@ def load_pipeline(name_or_path: str) -> Pipeline:
             name_or_path,
             f"unknown pipeline; expected one of {', '.join(shipped)}, or the path of a YAML file",
         )
-    return _with_paths(parse_pipeline(_read(path), path), path.parent)
+    return _with_paths(parse_pipeline(_read(path), path), path.parent.resolve())
 
 
 def _with_paths(pipeline: Pipeline, folder: Path) -> Pipeline:

@@ -33,10 +33,15 @@ def view(
     pipeline: Annotated[
         str, typer.Argument(metavar="PIPELINE", help="A shipped pipeline, or a pipeline file.")
     ],
-    session: Annotated[str, typer.Option(metavar="SESSION", help="The session: the Kafka key.")],
     save: Annotated[
         Path, typer.Option(metavar="FILE", help="A .png of the last window, or an .mp4 of all.")
     ],
+    session: Annotated[
+        str | None,
+        typer.Option(
+            metavar="SESSION", help="The session: the Kafka key. Default: of the newest result."
+        ),
+    ] = None,
     last: Annotated[
         int | None, typer.Option(min=1, help="Only so many windows. Default: all of the session.")
     ] = None,
@@ -93,7 +98,7 @@ def view(
 
 async def _draw(
     pipeline: Pipeline,
-    session: str,
+    session: str | None,
     kafka: KafkaSettings,
     path: Path,
     layout: Layout,
@@ -101,9 +106,10 @@ async def _draw(
     last: int | None,
     partition: int | None,
 ) -> tuple[int, list[Published]]:
-    from workers.vehicle.view.gathering import published_windows, situations
+    from workers.vehicle.view.gathering import newest_session, published_windows, situations
     from workers.vehicle.view.saving import Saver
 
+    session = session or await newest_session(pipeline, kafka)
     windows = await published_windows(pipeline, session, kafka, partition=partition, last=last)
     changes = await situations(pipeline, session, kafka, partition)
     # The window's own length is how long a picture stays.

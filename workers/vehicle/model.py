@@ -7,6 +7,8 @@ import logging
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
+import numpy as np
+
 from schemas.inputs import InputSpec
 from schemas.payloads import ObjectList
 from schemas.pipeline import Pipeline
@@ -19,7 +21,7 @@ from workers.errors import ModelError, TrackingError
 from workers.vehicle.calibration.reading import read_rig
 from workers.vehicle.calibration.rig import Rig
 from workers.vehicle.fusion.decoding import Reading
-from workers.vehicle.fusion.lists import Holds, pack
+from workers.vehicle.fusion.lists import Holds, listing, pack
 from workers.vehicle.fusion.manifest import TrackingModel, read_tracking_model
 from workers.vehicle.fusion.observing import observation
 from workers.vehicle.fusion.publishing import Publishing
@@ -27,6 +29,9 @@ from workers.vehicle.perceiving import Glimpse, glimpse, open_perceivers
 from workers.vehicle.tracking import State, Tracker, camera_id
 
 log = logging.getLogger(__name__)
+
+_RAW = (Modality.VIDEO, Modality.IMAGE, Modality.POINTS)
+_UNSEEN = pack(listing(Holds.NOTHING, np.zeros((0, 0))))
 
 #: Changes with what features, or states, are made of.
 _FEATURES, _STATES = "object lists 1", "tracks 1"
@@ -56,13 +61,6 @@ class ObjectFusionModel:
         self._perceivers = open_perceivers(pipeline.perception)
         holds = {name: _HOLDS[kind] for name, kind in pipeline.objects.inputs.items()}
         holds |= {name: each.holds for name, each in self._perceivers.items()}
-        self._modalities = tuple(
-            {
-                Modality.OBJECTS: None,
-                Modality.SERIES: None,
-                **{pipeline.inputs[name].modality: None for name in self._perceivers},
-            }
-        )
         cameras = _cameras(pipeline, holds)
         projected = next((each for each in cameras if rig and each in rig.cameras), None)
         classes = model.parameters.classes
@@ -87,8 +85,8 @@ class ObjectFusionModel:
 
     @property
     def modalities(self) -> Collection[Modality]:
-        """Object lists, series with the vehicle's own motion, and what is perceived here."""
-        return self._modalities
+        """Object lists, series with the vehicle's own motion, frames and sweeps."""
+        return (Modality.OBJECTS, Modality.SERIES, *_RAW)
 
     @property
     def tasks(self) -> Mapping[str, Sequence[str]]:
@@ -117,6 +115,9 @@ class ObjectFusionModel:
         perceiver = self._perceivers.get(sample.input)
         if perceiver is not None:
             return glimpse(perceiver, sample)
+        if sample.modality in _RAW:
+            # Aligned, counted and shown; the pipeline file does not say how to look at it.
+            return _UNSEEN
         found = self._reading.read(sample)
         return found if isinstance(found, BadSample) else pack(found)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -68,7 +69,7 @@ def objects_of(points: NDArray[np.float32], rules: SweepRules) -> list[DetectedO
             numbers = [round(value, _DECIMALS) for value in best.box]
             found.append(DetectedObject(kind, round(score, _DECIMALS), box3d=numbers))
     kept = _outermost(found)
-    kept.sort(key=lambda item: float(np.hypot(*_box(item)[:2])))
+    kept.sort(key=lambda item: math.hypot(*_box(item)[:2]))
     return kept[:MAX_OBJECTS]
 
 

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from schemas.errors import WireError
-from schemas.object_events import SITUATION_EVENT_TYPES, SituationEvent, decode_situation_event
+from schemas.object_events import SITUATION_EVENT_TYPES, SituationEvent, decode_any_event
 from schemas.objects import TrackedObject
 from schemas.pipeline import Pipeline
 from schemas.sample import Modality, Sample
@@ -85,7 +85,7 @@ async def situations(
 ) -> list[SituationEvent]:
     """Every change of a situation of the session, in the topic's order."""
     topic = pipeline.events_topic
-    kinds = {kind.encode() for kind in SITUATION_EVENT_TYPES.values()}
+    kinds = frozenset(SITUATION_EVENT_TYPES.values())
     changes: list[SituationEvent] = []
     async with PartitionReader(kafka, _FETCH_BYTES) as reader:
         if not reader.partitions(topic):
@@ -93,16 +93,37 @@ async def situations(
         at = partition_of(session, reader.expect(topic)) if partition is None else partition
         async with aclosing(reader.read(topic, at, 0, await reader.end(topic, at))) as records:
             async for record in records:
-                if record.key == session.encode() and dict(record.headers).get("ce_type") in kinds:
-                    changes += _situation(record)
+                kind = (dict(record.headers).get("ce_type") or b"").decode("ascii", "replace")
+                if record.key == session.encode() and kind in kinds:
+                    changes += _situation(kind, record)
     return changes
 
 
-def _situation(record: Record) -> Iterable[SituationEvent]:
+def _situation(kind: str, record: Record) -> Iterable[SituationEvent]:
     try:
-        return [decode_situation_event(record.value or b"")]
+        found = decode_any_event(kind, record.value or b"")
     except WireError:
         return []
+    return [found] if isinstance(found, SituationEvent) else []
+
+
+async def newest_session(pipeline: Pipeline, kafka: KafkaSettings) -> str:
+    """The session of the result that was published last, over all partitions.
+
+    Raises ``TopicError`` without a results topic, ``ViewError`` where it is empty.
+    """
+    topic = pipeline.results_topic
+    newest: tuple[int, str] | None = None
+    async with PartitionReader(kafka, _FETCH_BYTES) as reader:
+        for partition in range(reader.expect(topic)):
+            end = await reader.end(topic, partition)
+            async with aclosing(reader.read(topic, partition, max(0, end - 1), end)) as records:
+                async for record in records:
+                    named = (record.timestamp_ms, (record.key or b"").decode("utf-8", "replace"))
+                    newest = max(newest, named) if newest else named
+    if newest is None:
+        raise ViewError(f"{topic}: expected results, got none; feed it and start a worker")
+    return newest[1]
 
 
 async def sights(
