@@ -35,6 +35,7 @@ _MODULES: Mapping[str, str] = {
         "covid_cxr",
         "icu_vitals",
         "icu_waveforms",
+        "comma2k19",
     )
 }
 
