@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from workers.learned.blending import blended
 from workers.learned.plan import ProjectionPlan
 
 
@@ -16,6 +17,7 @@ class Projection(nn.Module):
     def __init__(self, features: int, width: int, plan: ProjectionPlan, steps: int) -> None:
         super().__init__()
         self._noise = plan.noise
+        self._blend = plan.blend
         self._steps = steps
         layers: list[nn.Module] = [nn.Dropout(plan.input_dropout)]
         for hidden in plan.hidden:
@@ -35,6 +37,8 @@ class Projection(nn.Module):
         """
         if self.training and self._noise:
             features = features + torch.randn_like(features) * self._noise
+        if self.training and self._blend:
+            features = blended(features, present, self._blend)
         hidden = self.layers(features)
         weights = present.to(hidden.dtype)
         if self.score is not None:
