@@ -13,20 +13,27 @@ from schemas.validation import explain
 #: Kind of encoder -> its class, as ``module:Class`` below ``workers.learned``.
 ENCODERS: Mapping[str, str] = {
     "image": "encoders.image:ImageCnn",
+    "news2": "encoders.news2:EarlyWarningEncoder",
+    "ngrams": "encoders.ngrams:WordBag",
     "sentence": "encoders.sentence:SentenceVectors",
     "series": "encoders.series:SeriesEncoder",
     "spectrogram": "encoders.spectrogram:SpectrogramCnn",
+    "speech": "encoders.speech:SpeechFunctionals",
+    "texture": "encoders.texture:TextureEncoder",
     "vector": "encoders.vector:GivenVector",
+    "words": "encoders.words:WordsEncoder",
 }
 #: Form of fusion -> its class.
 FUSIONS: Mapping[str, str] = {
     "attention": "fusion.attention:AttentionFusion",
     "concatenation": "fusion.concatenation:ConcatenationFusion",
+    "evidence": "fusion.evidence:EvidenceFusion",
     "sum": "fusion.sum:SumFusion",
 }
 #: Kind of context -> its class.
 CONTEXTS: Mapping[str, str] = {
     "attention": "context.attention:AttentionContext",
+    "newest": "context.newest:NewestContext",
     "none": "context.none:NoContext",
     "recurrence": "context.recurrence:RecurrenceContext",
 }

@@ -120,5 +120,3 @@ def changed(parameters: Parameters, index: int, value: str, change: float) -> Pa
     if sensor:
         return with_sensor(parameters, index, sensor, {name: new})
     return with_class(parameters, index, {name: new})
-
-
