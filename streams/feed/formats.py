@@ -9,6 +9,7 @@ from schemas.sample import Modality
 from streams.errors import FeedError
 from streams.feed import audio, video
 from streams.feed.folder import folder_tracks
+from streams.feed.foxglove import foxglove_tracks
 from streams.feed.kitti import drive_tracks, is_drive
 from streams.feed.nuscenes import is_sample_folder, sample_tracks
 from streams.feed.objects import jsonl_lines, object_tracks
@@ -24,7 +25,7 @@ KNOWN = (
     | audio.SUFFIXES
     | IMAGE_SUFFIXES
     | _SUBTITLES
-    | {".jsonl", ".csv", ".hea", ".txt"}
+    | {".jsonl", ".csv", ".hea", ".txt", ".mcap"}
 )
 
 
@@ -66,6 +67,8 @@ def _open(path: Path, options: ReadOptions, modality: Modality | None) -> list[T
         return image_tracks(path, options)
     if suffix == ".hea":
         return wfdb_tracks(path, options)
+    if suffix == ".mcap":
+        return foxglove_tracks(path)
     if suffix == ".txt":
         return note_tracks(path, options)
     if suffix in _SUBTITLES:

@@ -23,6 +23,7 @@ from workers.cli import (
     evidence,
     explain,
     feed,
+    mcap,
     models,
     pipelines,
     record,
@@ -92,6 +93,7 @@ _add(pipelines.pipelines, pipelines.EXAMPLE, "pipelines")
 _add(feed.feed, feed.EXAMPLE, "feed")
 _add(simulate.simulate, simulate.EXAMPLE, "simulate")
 _add(record.record, record.EXAMPLE, "record")
+_add(mcap.mcap, mcap.EXAMPLE, "mcap")
 _add(align.align, align.EXAMPLE, "align")
 _add(datasets.datasets, datasets.EXAMPLE, "datasets")
 _add(results.results, results.EXAMPLE, "results")
