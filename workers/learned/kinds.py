@@ -13,10 +13,13 @@ from schemas.validation import explain
 #: Kind of encoder -> its class, as ``module:Class`` below ``workers.learned``.
 ENCODERS: Mapping[str, str] = {
     "image": "encoders.image:ImageCnn",
+    "news2": "encoders.news2:EarlyWarningEncoder",
+    "ngrams": "encoders.ngrams:WordBag",
     "sentence": "encoders.sentence:SentenceVectors",
     "series": "encoders.series:SeriesEncoder",
     "spectrogram": "encoders.spectrogram:SpectrogramCnn",
     "speech": "encoders.speech:SpeechFunctionals",
+    "texture": "encoders.texture:TextureEncoder",
     "vector": "encoders.vector:GivenVector",
     "words": "encoders.words:WordsEncoder",
 }
@@ -24,6 +27,7 @@ ENCODERS: Mapping[str, str] = {
 FUSIONS: Mapping[str, str] = {
     "attention": "fusion.attention:AttentionFusion",
     "concatenation": "fusion.concatenation:ConcatenationFusion",
+    "evidence": "fusion.evidence:EvidenceFusion",
     "sum": "fusion.sum:SumFusion",
 }
 #: Kind of context -> its class.

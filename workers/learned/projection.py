@@ -25,7 +25,10 @@ class Projection(nn.Module):
         for hidden in plan.hidden:
             layers += [nn.Linear(features, hidden), nn.GELU(), nn.Dropout(plan.dropout)]
             features = hidden
-        layers += [nn.Linear(features, width), nn.LayerNorm(width), nn.Dropout(plan.dropout)]
+        layers.append(nn.Linear(features, width))
+        if plan.norm:
+            layers.append(nn.LayerNorm(width))
+        layers.append(nn.Dropout(plan.dropout))
         self.layers = nn.Sequential(*layers)
         self.score = (
             nn.Sequential(nn.Linear(width, width), nn.Tanh(), nn.Linear(width, 1, bias=False))

@@ -241,7 +241,7 @@ class _Run:
             loss = loss + rules.alone * also
         if not bool(torch.isfinite(loss)):
             raise TrainError(
-                f"step {self._step}: expected a finite loss, got {float(loss)}; lower "
+                f"step {self._step}: expected a finite loss, got {float(loss.detach())}; lower "
                 "optimisation.learning_rate"
             )
         self._optimizer.zero_grad(set_to_none=True)
