@@ -60,7 +60,7 @@ class _Sentence:
     intent: str
 
 
-def load(path: Path, *, arrangements: int = 6) -> DataSet:
+def load(path: Path, *, arrangements: int = 4) -> DataSet:
     """Read the three sets. Each speaker is heard in as many calls as ``arrangements`` says, the
     utterances in another order each time; besides, each sentence is a call without a voice.
 
