@@ -23,9 +23,7 @@ from workers.learned.rules import EarlyWarning
 
 def found(**channels: list[float | None]) -> dict[str, float]:
     values = parameters_of(channels)
-    return {
-        name: float(v) for name, v in zip(PARAMETERS, values, strict=True) if not np.isnan(v)
-    }
+    return {name: float(v) for name, v in zip(PARAMETERS, values, strict=True) if not np.isnan(v)}
 
 
 def sample(payload: bytes) -> Sample:
