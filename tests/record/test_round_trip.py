@@ -40,6 +40,7 @@ def make_pipeline() -> Pipeline:
             "notes": an_input("text", "pen", matcher={"kind": "hold", "max_age": "2s"}),
         },
         {"size": "500ms"},
+        partitions=2,
     )
 
 
@@ -103,7 +104,6 @@ async def test_what_is_aligned_from_a_recording_is_what_the_stream_fused(
             sensorium,
             here,
             *("align", str(path), "-p", here.pipeline_arg, "--out", str(folder)),
-            *("--start", "recorded"),
         )
     streamed: Windows = {
         (one.session, iso_to_us(one.window.start)): given(one) for one in results if one.final
@@ -116,7 +116,7 @@ async def test_what_is_aligned_from_a_recording_is_what_the_stream_fused(
 
 
 async def record(here: Site, path: Path) -> list[Record]:
-    """All records of ``words`` up to their end, in the order of their offsets."""
+    """All records of ``words`` up to their end, by partition and offset."""
     pipeline = here.pipeline
     with Writer(path, pipeline, channels_of(pipeline, ["words"], [])) as file:
         await record_topics(
@@ -127,7 +127,8 @@ async def record(here: Site, path: Path) -> list[Record]:
             stop=asyncio.Event(),
             until_end=True,
         )
-    return sorted((one.record for one in read_recording([path])), key=lambda one: one.offset)
+    found = [one.record for one in read_recording([path])]
+    return sorted(found, key=lambda one: (one.partition, one.offset))
 
 
 async def test_a_recording_that_is_fed_again_is_recorded_to_the_same_records(
@@ -139,9 +140,14 @@ async def test_a_recording_that_is_fed_again_is_recorded_to_the_same_records(
         once = await record(here, first)
         played, _ = recorded_playable([first], here.pipeline, start="recorded", now_us=0)
         await here.feed(played.items())
-        again = (await record(here, tmp_path / "second.mcap"))[len(once) :]
-    assert len(once) == 16
-    assert [msgspec.structs.replace(one, offset=k) for k, one in enumerate(again)] == once
+        twice = await record(here, tmp_path / "second.mcap")
+    first_of_all = {one.partition: one.offset for one in reversed(once)}
+    ends = {one.partition: one.offset + 1 for one in once}
+    again = [one for one in twice if one.offset >= ends[one.partition]]
+    assert (len(once), len(twice), set(first_of_all.values())) == (16, 32, {0})
+    assert [
+        msgspec.structs.replace(one, offset=one.offset - ends[one.partition]) for one in again
+    ] == once
 
 
 async def test_records_from_before_are_left_out_unless_asked_for(
