@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,7 @@ from workers.backends.base import StatefulModel
 from workers.backends.opening import Surroundings, open_model
 from workers.errors import ModelError
 from workers.registry.layout import SHIPPED
-from workers.vehicle.fusion.manifest import read_tracking_model, write_tracking_model
+from workers.vehicle.fusion.manifest import read_tracking_model
 from workers.vehicle.model import ObjectFusionModel
 from workers.vehicle.tracking import Parameters
 
@@ -221,11 +222,12 @@ def test_a_pipeline_that_would_give_a_list_twice_is_refused(
 
 
 def test_state_is_of_another_kind_with_other_parameters(tmp_path: Path) -> None:
-    changed = Parameters(max_tracks=17)
-    write_tracking_model(
-        tmp_path / "drive", changed, version="2", description="Another.", data="nothing"
-    )
-    other = ObjectFusionModel(read_tracking_model(tmp_path / "drive"), DRIVE)
+    text = Parameters(max_tracks=17).model_dump_json().encode()
+    (tmp_path / "other.json").write_bytes(text)
+    described = json.loads((SHIPPED / "drive" / "model.json").read_bytes())
+    described |= {"parameters": "other.json", "sha256": hashlib.sha256(text).hexdigest()}
+    (tmp_path / "model.json").write_text(json.dumps(described))
+    other = ObjectFusionModel(read_tracking_model(tmp_path), DRIVE)
     assert other.states != model().states
     assert other.features == model().features
 

@@ -14,7 +14,6 @@ from workers.registry.layout import MODEL_FILE
 from workers.vehicle.tracking import Parameters, load_parameters
 
 ARCHITECTURE = "sensorium-objects-1"
-_PARAMETERS = "parameters.json"
 
 
 class ObjectsManifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -71,30 +70,3 @@ def read_tracking_model(folder: Path) -> TrackingModel:
         raise ModelError(name, str(error)) from None
     ref = ModelRef(manifest.name, manifest.version, digest)
     return TrackingModel(ref, parameters, manifest.data)
-
-
-def write_tracking_model(
-    folder: Path,
-    parameters: Parameters,
-    *,
-    version: str,
-    description: str,
-    data: str,
-    metrics: dict[str, float] | None = None,
-) -> None:
-    """Write a model's folder, named after it; ``read_tracking_model`` reads it."""
-    folder.mkdir(parents=True, exist_ok=True)
-    text = (parameters.model_dump_json(indent=1) + "\n").encode()
-    (folder / _PARAMETERS).write_bytes(text)
-    manifest = ObjectsManifest(
-        ARCHITECTURE,
-        folder.name,
-        version,
-        description,
-        _PARAMETERS,
-        hashlib.sha256(text).hexdigest(),
-        data,
-        metrics or {},
-    )
-    written = msgspec.json.format(msgspec.json.encode(manifest), indent=2)
-    (folder / MODEL_FILE).write_bytes(written + b"\n")
