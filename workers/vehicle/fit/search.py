@@ -23,6 +23,10 @@ SEARCHED: dict[str, Sequence[float]] = {
     "gate_iou": _SHARES,
     "gate_m": _FACTORS,
     "birth_iou": _SHARES,
+    "widened": _FACTORS,
+    "far": _FACTORS,
+    "drop": _STEPS,
+    "max_unseen_s": _FACTORS,
     "confirm": _STEPS,
     "suspend": _STEPS,
     "boxes.birth": _STEPS,
@@ -120,5 +124,3 @@ def changed(parameters: Parameters, index: int, value: str, change: float) -> Pa
     if sensor:
         return with_sensor(parameters, index, sensor, {name: new})
     return with_class(parameters, index, {name: new})
-
-
