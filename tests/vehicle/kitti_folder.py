@@ -1,41 +1,50 @@
-"""A made-up KITTI tracking folder: one car ahead that both sensors see, with known errors."""
+"""A small folder in the layout of KITTI tracking, made up."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-import numpy as np
+#: h, w, l, x, y, z, ry: a car ten metres ahead of the camera, and its box in the image.
+PLACE = "1.5 1.8 4.0 0.0 1.5 10.0 -1.57"
+IMAGE = (550.0, 160.0, 680.0, 260.0)
 
-SHIFT_PX, WIDTH_PX = 4.0, 100.0
+
+def label(frame: int, track: int = 1, kind: str = "Car") -> str:
+    x1, y1, x2, y2 = IMAGE
+    return f"{frame} {track} {kind} 0 0 -1.57 {x1} {y1} {x2} {y2} {PLACE}"
 
 
-def write_folder(root: Path, *, frames: int = 40, sequences: tuple[str, ...] = ("0000",)) -> Path:
-    """The camera's left edge is ``SHIFT_PX`` too far right; the lidar also has clutter with low
-    scores, in every second frame.
+def lidar_row(frame: int, score: float = 9.0, kind: int = 2) -> str:
+    place = PLACE.replace(" ", ",")
+    x1, y1, x2, y2 = IMAGE
+    return f"{frame},{kind},{x1},{y1},{x2},{y2},{score},{place},-1.57"
+
+
+def camera_row(frame: int, score: float = 0.99) -> str:
+    return ",".join(map(str, (frame, *IMAGE, score)))
+
+
+def write_folder(
+    root: Path,
+    sequences: Mapping[str, Sequence[int]],
+    seqmaps: Mapping[str, Mapping[str, int]] | None = None,
+) -> Path:
+    """``sequences``: name -> the frames in which the car is seen. ``seqmaps``: ``train`` or ``val``
+    -> sequence -> frames.
     """
-    for name in sequences:
-        truth, lidar, camera = [], [], []
-        for at in range(frames):
-            x1 = 300 + 2 * at
-            box = f"{x1} 100 {x1 + WIDTH_PX:g} 160"
-            truth.append(f"{at} 1 Car 0 0 0 {box} 1.5 1.8 4.0 1.0 1.6 {20 + at * 0.1} -1.57")
-            image = f"{x1},100,{x1 + WIDTH_PX:g},160"
-            lidar.append(f"{at},2,{image},8.0,1.5,1.8,4.0,1.0,1.6,{20 + at * 0.1},-1.57,0")
-            if at % 2:
-                lidar.append(f"{at},2,800,100,860,160,-0.5,1.5,1.8,4.0,9.0,1.6,25,-1.57,0")
-            camera.append(f"{at},{x1 + SHIFT_PX:g},100,{x1 + WIDTH_PX:g},160,0.99")
-        for path, lines in (
-            (f"label_02/{name}.txt", truth),
-            (f"det_lidar3d_pointrcnn/Car/{name}.txt", lidar),
-            (f"det_camera2d_rrc/Car/{name}.txt", camera),
+    for name, frames in sequences.items():
+        for folder, rows in (
+            ("label_02", [label(frame) for frame in frames]),
+            ("det_lidar3d_pointrcnn/Car", [lidar_row(frame) for frame in frames]),
+            ("det_lidar3d_pointrcnn/Pedestrian", []),
+            ("det_camera2d_rrc/Car", [camera_row(frame) for frame in frames]),
+            ("det_camera2d_rrc/Pedestrian", []),
         ):
-            (root / path).parent.mkdir(parents=True, exist_ok=True)
-            (root / path).write_text("\n".join(lines) + "\n")
-    seqmap = "".join(f"{name} empty 000000 {frames:06d}\n" for name in sequences)
-    (root / "evaluate_tracking.seqmap.train").write_text(seqmap)
+            path = root / folder / f"{name}.txt"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text("".join(row + "\n" for row in rows))
+    for split, lengths in (seqmaps or {}).items():
+        text = "".join(f"{name} empty 000000 {n:06d}\n" for name, n in lengths.items())
+        (root / f"evaluate_tracking.seqmap.{split}").write_text(text)
     return root
-
-
-def boxes(n: int, seed: int = 0) -> np.ndarray[tuple[int, ...], np.dtype[np.float64]]:
-    """Boxes in space (n, 7)."""
-    return np.random.default_rng(seed).uniform(-3, 3, (n, 7))

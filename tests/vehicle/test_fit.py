@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.vehicle.kitti_folder import SHIFT_PX, WIDTH_PX, write_folder
+from tests.vehicle.labelled_folder import SHIFT_PX, WIDTH_PX, write_folder
 from workers.errors import DataSetError
 from workers.vehicle.fit.detecting import fit_detecting
 from workers.vehicle.fit.drives import Drives

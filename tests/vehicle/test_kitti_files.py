@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.vehicle.kitti_folder import boxes, write_folder
+from tests.vehicle.labelled_folder import boxes, write_folder
 from workers.errors import DataSetError
 from workers.vehicle.kitti import (
     CAMERA,

@@ -222,10 +222,10 @@ def test_a_pipeline_that_would_give_a_list_twice_is_refused(
 
 
 def test_state_is_of_another_kind_with_other_parameters(tmp_path: Path) -> None:
-    text = Parameters(bound=7.0).model_dump_json().encode()
-    (tmp_path / "p.json").write_bytes(text)
+    text = Parameters(max_tracks=17).model_dump_json().encode()
+    (tmp_path / "other.json").write_bytes(text)
     described = json.loads((SHIPPED / "drive" / "model.json").read_bytes())
-    described |= {"parameters": "p.json", "sha256": hashlib.sha256(text).hexdigest()}
+    described |= {"parameters": "other.json", "sha256": hashlib.sha256(text).hexdigest()}
     (tmp_path / "model.json").write_text(json.dumps(described))
     other = ObjectFusionModel(read_tracking_model(tmp_path), DRIVE)
     assert other.states != model().states

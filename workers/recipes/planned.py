@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from schemas.pipeline import Pipeline
-from workers.datasets.base import DataSet, Split
+from workers.datasets.base import DataSet
 from workers.datasets.catalog import open_data_set
 from workers.datasets.holding_out import with_test_set
 from workers.datasets.windows import LabelledWindows, label_windows
