@@ -18,8 +18,10 @@ ENCODERS: Mapping[str, str] = {
     "sentence": "encoders.sentence:SentenceVectors",
     "series": "encoders.series:SeriesEncoder",
     "spectrogram": "encoders.spectrogram:SpectrogramCnn",
+    "speech": "encoders.speech:SpeechFunctionals",
     "texture": "encoders.texture:TextureEncoder",
     "vector": "encoders.vector:GivenVector",
+    "words": "encoders.words:WordsEncoder",
 }
 #: Form of fusion -> its class.
 FUSIONS: Mapping[str, str] = {
@@ -31,6 +33,7 @@ FUSIONS: Mapping[str, str] = {
 #: Kind of context -> its class.
 CONTEXTS: Mapping[str, str] = {
     "attention": "context.attention:AttentionContext",
+    "newest": "context.newest:NewestContext",
     "none": "context.none:NoContext",
     "recurrence": "context.recurrence:RecurrenceContext",
 }

@@ -97,7 +97,14 @@ class FusionNetwork(nn.Module):
             context(one, there)
             for context, one, there in zip(self.contexts, steps, present, strict=True)
         ]
-        there = torch.stack([each.any(dim=1) for each in present], dim=1)
+        there = torch.stack(
+            [
+                context.reaches(each)
+                for context, each in zip(self.contexts, present, strict=True)
+                if isinstance(context, Context)
+            ],
+            dim=1,
+        )
         fused: tuple[Tensor, Tensor] = self.fusion(torch.stack(tokens, dim=1), there)
         return fused
 

@@ -24,6 +24,12 @@ _TIMEOUT_S = 60.0
 #: How far a task's probabilities may add up to something else than 1.
 _SUM_TOLERANCE = 1e-3
 _JSON = "application/json"
+#: Of an object all that any sensor may say: which of it a model needs is its own business.
+_OBJECTS = (
+    b'{"objects": [{"class": "car", "score": 0.9, "position": [9.0, 0.5], "range_rate": -1.0,'
+    b' "box3d": [9.0, 0.5, 0.8, 4.0, 1.8, 1.6, 0.0], "box2d": [10.0, 10.0, 60.0, 50.0],'
+    b' "range": 9.0, "bearing": 0.05}]}'
+)
 _POINTS = "application/vnd.sensorium.points;fields=xyzi;dtype=f32le"
 _PCM = "audio/pcm;rate=16000;channels=1;format=s16le"
 
@@ -40,7 +46,7 @@ def trial_payload(modality: Modality) -> tuple[str, bytes]:
     if modality is Modality.TEXT:
         return "text/plain;charset=utf-8", b"a trial"
     if modality is Modality.OBJECTS:
-        return _JSON, b'{"objects": [{"class": "car", "score": 0.9, "position": [9.0, 0.5]}]}'
+        return _JSON, _OBJECTS
     if modality is Modality.POINTS:
         return _POINTS, np.linspace(-9, 9, 400).astype("<f4").tobytes()
     return _JSON, b'{"hr": 70, "spo2": 97}'

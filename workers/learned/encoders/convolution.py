@@ -59,18 +59,26 @@ class ResidualBlock(nn.Module):
 
 
 class ResidualTrunk(nn.Module):
-    """A stem and, for each width, a stage of ``blocks`` blocks; each stage but the first halves
-    height and width.
+    """A stem, with ``stem_pool`` halved by the maximum, and, for each width, a stage of ``blocks``
+    blocks; each stage but the first halves height and width.
     """
 
     def __init__(
-        self, channels: int, widths: Sequence[int], blocks: int, norm: Norm, first_stride: int
+        self,
+        channels: int,
+        widths: Sequence[int],
+        blocks: int,
+        norm: Norm,
+        first_stride: int,
+        *,
+        stem_pool: bool = False,
     ) -> None:
         super().__init__()
         self.stem = nn.Sequential(
             nn.Conv2d(channels, widths[0], 3, first_stride, 1, bias=False),
             make_norm(norm, widths[0]),
             nn.ReLU(),
+            *([nn.MaxPool2d(2)] if stem_pool else []),
         )
         before, made = widths[0], []
         for place, width in enumerate(widths):
@@ -83,7 +91,8 @@ class ResidualTrunk(nn.Module):
         """Maps (rows, channels, height, width) to those of the last stage.
 
         ``there``: (rows, 1, height, 1), 0 where height is padding, which then has no influence on
-        the rest; returned as it is for what comes out. Only with a first stride of 1.
+        the rest; returned as it is for what comes out. Only with a first stride of 1 and no
+        ``stem_pool``.
         """
         maps = masked(self.stem(maps), there)
         for block in self.blocks:

@@ -52,8 +52,10 @@ class ImageOptions(EncoderOptions):
     """``size``: height and width to which a picture is stretched. ``color``: three channels.
 
     ``widths``: channels of each stage, each of ``blocks`` residual blocks. ``first_stride``: of
-    the first convolution. ``center``: takes each picture's own mean out and divides by its
-    deviation.
+    the first convolution. ``stem_pool``: the maximum of each 2 by 2 of what it gives. ``pool``: of
+    the last map, the channels' means or also their maxima. ``center``: takes each picture's own
+    mean out and divides by its deviation. ``both_ways``: outside of training a feature is the mean
+    of the picture's and its mirror image's.
     """
 
     kind: Literal["image"] = "image"
@@ -62,6 +64,8 @@ class ImageOptions(EncoderOptions):
     widths: tuple[Annotated[int, Field(gt=0, le=1024)], ...] = (16, 32, 64)
     blocks: int = Field(default=1, ge=1, le=8)
     first_stride: Literal[1, 2] = 1
+    stem_pool: bool = False
+    pool: Literal["mean", "both"] = "both"
     norm: Norm = "group"
     center: bool = False
     both_ways: bool = False
@@ -79,13 +83,18 @@ class ImageCnn(InputEncoder):
         self._rules = options
         self._channels = 3 if options.color else 1
         self.trunk = ResidualTrunk(
-            self._channels, options.widths, options.blocks, options.norm, options.first_stride
+            self._channels,
+            options.widths,
+            options.blocks,
+            options.norm,
+            options.first_stride,
+            stem_pool=options.stem_pool,
         )
         self.dropout = nn.Dropout(options.dropout)
 
     @property
     def width(self) -> int:
-        return 2 * self._rules.widths[-1]
+        return self._rules.widths[-1] * (2 if self._rules.pool == "both" else 1)
 
     def decode(self, sample: Sample) -> Decoded | BadSample:
         """uint8 (height, width, channels)."""
@@ -126,7 +135,10 @@ class ImageCnn(InputEncoder):
 
     def _pooled(self, maps: Tensor) -> Tensor:
         maps, _ = self.trunk(maps)
-        return torch.cat([maps.mean(dim=(2, 3)), maps.amax(dim=(2, 3))], dim=1)
+        mean = maps.mean(dim=(2, 3))
+        if self._rules.pool == "mean":
+            return mean
+        return torch.cat([mean, maps.amax(dim=(2, 3))], dim=1)
 
 
 def changed_picture(

@@ -64,6 +64,12 @@ class TextureEncoder(InputEncoder):
     def width(self) -> int:
         return self._width
 
+    @property
+    def parts(self) -> Sequence[slice]:
+        """One for each radius."""
+        one = self._texture.bands * PATTERNS
+        return tuple(slice(start, start + one) for start in range(0, self._width, one))
+
     def decode(self, sample: Sample) -> Decoded | BadSample:
         """The square roots of the shares, float32 (width,): radii, in them bands, in them
         patterns.
