@@ -20,6 +20,7 @@ from tests.datasets.small import (
     pocus,
     table,
 )
+from workers.datasets.clinc150 import OUT_OF_SCOPE
 from workers.datasets.making import START_US, second
 from workers.errors import DataSetError
 
@@ -87,7 +88,7 @@ def test_banking77_knows_its_categories_from_the_list(tmp_path: Path) -> None:
 
 def test_clinc150_puts_out_of_scope_last(tmp_path: Path) -> None:
     data = load("clinc150", clinc150(tmp_path))
-    assert data.tasks == {"intent": ("balance", "pay_bill", "oos")}
+    assert data.tasks == {"intent": ("balance", "pay_bill", OUT_OF_SCOPE)}
     assert data.splits["oos_val-00001"] == "validation"
 
 
@@ -96,7 +97,7 @@ def test_clinc150_reads_a_test_part_from_a_file_of_any_name(tmp_path: Path) -> N
     other = path.rename(tmp_path / "kept.json")
     data = load("clinc150", other)
     assert set(data.splits.values()) == {"test"}
-    assert [label.label for label in data.labels] == ["oos", "greet"]
+    assert [label.label for label in data.labels] == [OUT_OF_SCOPE, "greet"]
 
 
 def test_emodb_gives_each_utterance_a_slot(tmp_path: Path) -> None:

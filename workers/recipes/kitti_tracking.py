@@ -205,8 +205,8 @@ def _evaluation(
     tables.append(_table("car", "fused, by sequence", [(n, fused["car"][n]) for n in names]))
     model = read_tracking_model(resolve_folder(load_pipeline("drive").model.name))
     notes = [
-        f"The evaluation fits nothing. The tracker's parameters are those of model "
-        f"{model.ref.name} {model.ref.version}, fitted on: {model.data}.",
+        f"The evaluation fits nothing; the tracker is model {model.ref.name} {model.ref.version}. "
+        f"Its parameters: {model.data}",
         *_NOTES,
     ]
     if tracks.failures:

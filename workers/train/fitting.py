@@ -114,14 +114,15 @@ def fit(
     """
     if not training.windows:
         raise TrainError("expected training windows, got none; look at labels and splits")
-    with reproducible(seed):
+    target = resolve_device(device)
+    with reproducible(seed, cuda=target.type == "cuda"):
         run = _Run(
             training,
             validation if validation is not None and validation.windows else None,
             plan,
             optimisation,
             seed=seed,
-            device=resolve_device(device),
+            device=target,
             cache=cache or SampleCache(training.samples),
         )
         return run.run(checkpoints, resume, observer or Unobserved())
