@@ -19,6 +19,12 @@ from schemas.contract_messages import (
     session_end_message,
 )
 from schemas.event import EVENT_TYPES, Event
+from schemas.object_events import (
+    OBJECT_EVENT_TYPES,
+    SITUATION_EVENT_TYPES,
+    ObjectEvent,
+    SituationEvent,
+)
 from schemas.pipeline import Pipeline
 from schemas.result import RESULT_TYPE, Result
 from schemas.sample import Modality
@@ -35,6 +41,8 @@ def json_schemas() -> dict[str, dict[str, Any]]:
     schemas = {
         "result.v1": _wire_schema((Result,), "A fused result"),
         "event.v1": _wire_schema((Event,), "A change of an event"),
+        "object.v1": _wire_schema((ObjectEvent,), "A change of a tracked object"),
+        "situation.v1": _wire_schema((SituationEvent,), "A change of a situation"),
         "pipeline": Pipeline.model_json_schema(),
         "settings": Settings.model_json_schema(),
     }
@@ -57,7 +65,12 @@ def asyncapi() -> dict[str, Any]:
     messages["sessionEnd"] = session_end_message()
     inputs = list(messages)
     messages["result"] = output_message("Result", (Result,), [RESULT_TYPE], schemas)
-    messages["event"] = output_message("Event", (Event,), sorted(EVENT_TYPES.values()), schemas)
+    for name, kind, types in (
+        ("event", Event, EVENT_TYPES),
+        ("objectEvent", ObjectEvent, OBJECT_EVENT_TYPES),
+        ("situationEvent", SituationEvent, SITUATION_EVENT_TYPES),
+    ):
+        messages[name] = output_message(kind.__name__, (kind,), sorted(types.values()), schemas)
     messages["lateSample"] = diverted_message(
         "A sample that came after its window was closed", "late.", ("reason", "by_ms")
     )
@@ -67,14 +80,14 @@ def asyncapi() -> dict[str, Any]:
         ("stage", "reason", "error.class", "error.message", "attempts"),
     )
     outputs = {
-        "results": "result",
-        "events": "event",
-        "late": "lateSample",
-        "dlq": "deadLetter",
-        "shadow": "result",
+        "results": ["result"],
+        "events": ["event", "objectEvent", "situationEvent"],
+        "late": ["lateSample"],
+        "dlq": ["deadLetter"],
+        "shadow": ["result"],
     }
     channels = {"samples": _channel("{pipeline}.{input}", inputs)}
-    channels |= {name: _channel(f"{{pipeline}}.{name}", [each]) for name, each in outputs.items()}
+    channels |= {name: _channel(f"{{pipeline}}.{name}", each) for name, each in outputs.items()}
     operations = {"feedSamples": _operation("receive", "samples", _FEEDS)}
     for name in outputs:
         operations[f"publish{name.capitalize()}"] = _operation(

@@ -28,7 +28,8 @@ class DetectedObject(msgspec.Struct, frozen=True):
     """One detection; lengths in metres, range rate in m/s (negative: approaching).
 
     ``box2d``: x1, y1, x2, y2 in pixels. ``box3d``: x, y, z of the centre, length, width, height,
-    yaw in radians. ``position``: x (forward), y (left) and, where known, z (up).
+    yaw in radians. ``position``: x (forward), y (left) and, where known, z (up). ``range`` and
+    ``bearing`` (radians, positive to the left) say the same of a radar that gives these.
     """
 
     class_: str = msgspec.field(name="class", default="unknown")
@@ -37,13 +38,19 @@ class DetectedObject(msgspec.Struct, frozen=True):
     box3d: list[float] | None = None
     position: list[float] | None = None
     range_rate: float | None = None
+    range: float | None = None
+    bearing: float | None = None
 
 
 class ObjectList(msgspec.Struct, frozen=True):
-    """What a smart sensor saw at one moment; ``frame`` names the coordinate frame."""
+    """What a smart sensor saw at one moment; ``frame`` names the coordinate frame of positions:
+    the vehicle's where it is left out. ``camera``: whose image ``box2d`` is in, where the list is
+    not that camera's own.
+    """
 
     objects: list[DetectedObject]
     frame: str | None = None
+    camera: str | None = None
 
 
 class Waveforms(msgspec.Struct, frozen=True):

@@ -13,6 +13,7 @@ from pydantic import Field, model_validator
 from schemas.inputs import InputSpec, Name, Nearest, Strict
 from schemas.model import ModelSpec
 from schemas.sample import Modality
+from schemas.situations import Calibration, ObjectsSpec, SituationSpec
 from schemas.units import Duration
 from schemas.windows import Limits, ResultSpec, WindowSpec
 
@@ -59,6 +60,9 @@ class Pipeline(Strict):
     clock: ClockSpec = ClockSpec()
     model: ModelSpec
     events: tuple[EventSpec, ...] = ()
+    calibration: Calibration | None = None
+    objects: ObjectsSpec = ObjectsSpec()
+    situations: tuple[SituationSpec, ...] = ()
     limits: Limits = Limits()
 
     @model_validator(mode="after")
@@ -81,9 +85,11 @@ class Pipeline(Strict):
                 f"{self.window.sensor!r}; declare it under the input's sensors"
             )
         self._check_sent()
-        names = [event.name for event in self.events]
-        if len(set(names)) != len(names):
-            raise ValueError(f"events: expected distinct names, got {names}")
+        self._check_lists()
+        for key in ("events", "situations"):
+            names = [each.name for each in getattr(self, key)]
+            if len(set(names)) != len(names):
+                raise ValueError(f"{key}: expected distinct names, got {names}")
         return self
 
     def _check_sent(self) -> None:
@@ -102,6 +108,17 @@ class Pipeline(Strict):
                     f"model.remote.inputs: a chat model cannot be sent points; list the inputs "
                     f"to send without {name!r}"
                 )
+
+    def _check_lists(self) -> None:
+        """What lists hold is said of inputs that there are, and that can hold it."""
+        for name, kind in self.objects.inputs.items():
+            key = f"objects.inputs.{name}"
+            if name not in self.inputs:
+                raise ValueError(f"{key}: expected one of {', '.join(self.inputs)}, got {name!r}")
+            modality = self.inputs[name].modality
+            if (kind == "ego") != (modality is Modality.SERIES):
+                wanted = "a series" if kind == "ego" else "objects"
+                raise ValueError(f"{key}: {kind} needs an input of {wanted}, got {modality.value}")
 
     def _check_matcher(self, name: str, spec: InputSpec) -> None:
         triggered = self.window.kind == "triggered"

@@ -14,6 +14,7 @@ from schemas.inputs import Collect, Hold, InputSpec, Nearest, Overlap, SensorClo
 from schemas.model import ExplainSpec, ModelSpec, ShadowSpec
 from schemas.pipeline import ClockSpec, EventSpec, Pipeline
 from schemas.remote import ChatRemote, KserveRemote
+from schemas.situations import SITUATIONS, Calibration, ObjectsSpec
 from schemas.validation import Problem, explain
 from schemas.windows import Limits, ResultSpec, WindowSpec
 
@@ -26,6 +27,8 @@ _KNOWN_KEYS: dict[str, list[str]] = {
     "model.shadow": sorted(ShadowSpec.model_fields),
     "model.explain": sorted(ExplainSpec.model_fields),
     "limits": sorted(Limits.model_fields),
+    "objects": sorted(ObjectsSpec.model_fields),
+    "calibration": sorted(Calibration.model_fields),
     "model.remote.kserve": sorted(KserveRemote.model_fields),
     "model.remote.chat": sorted(ChatRemote.model_fields),
 }
@@ -54,7 +57,12 @@ def load_pipeline(name_or_path: str) -> Pipeline:
             name_or_path,
             f"unknown pipeline; expected one of {', '.join(shipped)}, or the path of a YAML file",
         )
-    return parse_pipeline(_read(path), path)
+    pipeline = parse_pipeline(_read(path), path)
+    if pipeline.calibration is None:
+        return pipeline
+    file = str(path.parent / pipeline.calibration.file)
+    calibration = pipeline.calibration.model_copy(update={"file": file})
+    return pipeline.model_copy(update={"calibration": calibration})
 
 
 def parse_pipeline(text: str, path: Path | str) -> Pipeline:
@@ -96,6 +104,7 @@ def _read(path: Path) -> str:
 def _known_keys(tree: dict[str, object]) -> dict[str, list[str]]:
     known = dict(_KNOWN_KEYS)
     inputs, events = tree.get("inputs"), tree.get("events")
+    situations = tree.get("situations")
     if isinstance(inputs, dict):
         known |= {f"inputs.{name}": sorted(InputSpec.model_fields) for name in inputs}
         known |= {
@@ -106,6 +115,12 @@ def _known_keys(tree: dict[str, object]) -> dict[str, list[str]]:
         known |= {f"inputs.{name}.clock": sorted(SensorClock.model_fields) for name in inputs}
     if isinstance(events, list):
         known |= {f"events.{k}": sorted(EventSpec.model_fields) for k in range(len(events))}
+    if isinstance(situations, list):
+        known |= {
+            f"situations.{k}.{kind}": sorted(type_.model_fields)
+            for k in range(len(situations))
+            for kind, type_ in SITUATIONS.items()
+        }
     return known
 
 

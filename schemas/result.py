@@ -11,6 +11,7 @@ import msgspec
 
 from schemas.contributions import Contributions
 from schemas.errors import WireError
+from schemas.objects import TrackedObject
 
 RESULT_TYPE = "sensorium.result.v1"
 #: Namespace of every id that Sensorium derives; fixed for ever, or ids would change.
@@ -137,9 +138,10 @@ class Result(msgspec.Struct, frozen=True):
     ``cause``: the watermark (or a flush) that closed the window, ``early``, a first look before
     that, or ``late``, samples that came while lateness is allowed. ``modalities``: the model's own
     shares, of attention where it has any. ``contributions``: only where the pipeline file asks for
-    them. ``scores``: by task, of those that a published rule answers. ``failure``: why the model
-    has no answer, where it failed on the window and no single
-    sample was to blame; ``tasks`` and ``modalities`` are empty then.
+    them. ``failure``: why the model has no answer, where it failed on the window and no single
+    sample was to blame; ``tasks`` and ``modalities`` are empty then. ``objects``: only of a model
+    that tracks objects; those that it knows of after this window, by id. ``scores``: by task, of
+    those that a published rule answers.
     """
 
     id: str
@@ -157,6 +159,7 @@ class Result(msgspec.Struct, frozen=True):
     cause: Cause = "watermark"
     contributions: Contributions | msgspec.UnsetType = msgspec.UNSET
     failure: str | msgspec.UnsetType = msgspec.UNSET
+    objects: list[TrackedObject] | msgspec.UnsetType = msgspec.UNSET
     scores: dict[str, Score] | msgspec.UnsetType = msgspec.UNSET
 
 

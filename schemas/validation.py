@@ -15,6 +15,7 @@ _MAX_SHOWN = 60
 _UNIONS = {
     "matcher": ("collect", "overlap", "nearest", "hold"),
     "remote": ("kserve", "chat"),
+    "situations": ("time_to_collision", "pedestrian_in_path", "hard_braking_ahead"),
 }
 
 
@@ -39,11 +40,7 @@ def explain(error: ValidationError, known: dict[str, list[str]] | None = None) -
 
 def _problem(details: Any, known: dict[str, list[str]]) -> Problem:
     location = details["loc"]
-    path = tuple(
-        part
-        for before, part in zip((None, *location), location, strict=False)
-        if not (before in _UNIONS and part in _UNIONS[before])
-    )
+    path = tuple(part for at, part in enumerate(location) if not _is_tag(location, at))
     kind = details["type"]
     if kind == "extra_forbidden":
         return Problem(path, "unknown key" + _suggestion(location, known))
@@ -58,6 +55,11 @@ def _problem(details: Any, known: dict[str, list[str]]) -> Problem:
             return Problem((*path, *key.split(".")), rest)
         return Problem(path, message)
     return Problem(path, f"{_expected(message)}, got {_shown(details['input'])}")
+
+
+def _is_tag(location: tuple[str | int, ...], at: int) -> bool:
+    before = [part for part in location[:at] if isinstance(part, str)]
+    return bool(before) and location[at] in _UNIONS.get(before[-1], ())
 
 
 def _expected(message: str) -> str:

@@ -8,9 +8,13 @@ from enum import Enum
 from typing import Protocol
 
 from schemas.contributions import Contributions
+from schemas.objects import TrackedObject
 from schemas.result import ModelRef, Score
 from schemas.sample import Sample
 from streams.align.types import Window
+
+#: The most that a model may keep of a session: it goes to Redis and into a header of every result.
+MAX_STATE_BYTES = 256 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,8 +62,11 @@ class Fusion:
     ``model``: the one that really answered, where that is not the one that was asked.
     ``contributions``: of modalities and sensors, where they were asked for and could be found.
     ``culprit``: the record that the window was fused without, because the model fails on it.
-    ``failure``: why there is no answer, a short stable word; ``tasks`` is empty then. ``scores``:
-    of those tasks that a published rule answers.
+    ``failure``: why there is no answer, a short stable word; ``tasks`` is empty then.
+    ``objects``: of a model that tracks objects, those that it knows of after the window.
+    ``state``: what the model wants to be given with the session's next window, at most
+    ``MAX_STATE_BYTES``; ``None`` leaves what it was given as it is.
+    ``scores``: of those tasks that a published rule answers.
     """
 
     tasks: Mapping[str, Mapping[str, float]]
@@ -68,6 +75,8 @@ class Fusion:
     contributions: Contributions | None = None
     culprit: Culprit | None = None
     failure: str | None = None
+    objects: Sequence[TrackedObject] | None = None
+    state: bytes | None = None
     scores: Mapping[str, Score] | None = None
 
 
@@ -98,6 +107,12 @@ class Compute(Cutter, Protocol):
         of no use to ``fuse``.
         """
 
+    @property
+    def states(self) -> str:
+        """Digest of the kind of state that the model keeps of a session from one final window to
+        the next; empty where it keeps none. State of another kind is of no use to it.
+        """
+
     async def encode(self, samples: Sequence[Sample]) -> Sequence[bytes | BadSample | Dropped]:
         """One feature vector or one bad sample for each sample, in order. Never raises for input;
         ``ModelUnanswered`` where the model is elsewhere and does not answer, as ``fuse`` does.
@@ -109,4 +124,8 @@ class Compute(Cutter, Protocol):
     async def fuse(self, windows: Sequence[Window]) -> list[Fusion]:
         """One answer per window, in order, independent of the batch's other windows. Never raises
         for what is in a window.
+
+        Of a model that keeps state: a session's windows come in order, the first with its state as
+        ``model_state``; the next is answered with what the one before it left. A window that the
+        model fails on leaves the state as it was.
         """

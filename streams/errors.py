@@ -8,7 +8,8 @@ StreamError
 ├── Fenced               another worker has taken the shard over
 ├── ModelUnanswered      the model does not answer now (see ``streams.processor.waiting``)
 ├── TopicError           topics are missing or have the wrong partitions
-└── FeedError            a file cannot be played
+├── FeedError            a file cannot be played
+└── RecordError          a recording cannot be written
 """
 
 from __future__ import annotations
@@ -76,3 +77,7 @@ class TopicError(StreamError):
 
 class FeedError(StreamError):
     """A file cannot be played into a topic; the message names file and remedy."""
+
+
+class RecordError(StreamError):
+    """A recording cannot be written or made into another; the message names file and remedy."""

@@ -45,19 +45,6 @@ State = dict[str, Track]
 #: Published probabilities have four decimals; a difference of two is not exact in binary.
 _DECIMALS = 6
 
-_encoder = msgspec.json.Encoder()
-_decoder = msgspec.json.Decoder(dict[str, Track])
-
-
-def encode_state(state: State) -> bytes:
-    """The state as stored with the session; empty bytes for no track at all."""
-    return _encoder.encode(state) if state else b""
-
-
-def decode_state(stored: bytes) -> State:
-    """What ``encode_state`` stored."""
-    return _decoder.decode(stored) if stored else {}
-
 
 def step(specs: Sequence[EventSpec], state: State, result: Result) -> tuple[State, list[Event]]:
     """Advance a session's events by its next final result; returns new state and changes."""

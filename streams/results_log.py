@@ -3,20 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 import aiokafka
 
 from schemas.errors import WireError
 from schemas.result import Result, decode_result
+from streams.processor.model_state import STATE_HEADER
 
 #: Longest wait for one fetch; an empty partition answers after it.
 _POLL_MS = 200
 
 
+class Logged(NamedTuple):
+    """A published result, and its session's model state after it; empty where there is none."""
+
+    result: Result
+    model_state: bytes = b""
+
+
 async def read_results(
     topic: str, partition: int, client: Mapping[str, Any]
-) -> AsyncIterator[Result]:
+) -> AsyncIterator[Logged]:
     """Every result in the partition, oldest first; a body that is not a result is skipped.
 
     ``client``: keyword arguments of an aiokafka client. The end is the high watermark of the
@@ -34,9 +42,10 @@ async def read_results(
             batches = await consumer.getmany(tp, timeout_ms=_POLL_MS)
             for record in batches.get(tp, ()):
                 try:
-                    yield decode_result(record.value or b"")
+                    result = decode_result(record.value or b"")
                 except WireError:
                     continue
+                yield Logged(result, dict(record.headers).get(STATE_HEADER, b""))
             end = consumer.highwater(tp)
             if end is not None and await consumer.position(tp) >= end:
                 return

@@ -16,11 +16,12 @@ import aiokafka
 from aiokafka.errors import CommitFailedError, IllegalStateError
 
 from schemas.errors import WireError
-from schemas.event import Event, decode_event
+from schemas.event import Event
+from schemas.object_events import ObjectEvent, SituationEvent, decode_any_event
 from schemas.result import Result, decode_result
 from schemas.settings import KafkaSettings
-from streams.errors import TopicError
 from streams.kafka_client import client_kwargs
+from streams.topic_ends import assign_topics, ends_by_fetch
 
 log = logging.getLogger(__name__)
 
@@ -76,7 +77,7 @@ def subscribe_results(
     exist.
     """
     topic = f"{pipeline}.results"
-    return _subscribe(topic, decode_result, kafka, from_beginning, group, repeats)
+    return _subscribe(topic, _result, kafka, from_beginning, group, repeats)
 
 
 def subscribe_events(
@@ -87,14 +88,42 @@ def subscribe_events(
     group: str | None = None,
     repeats: bool = False,
 ) -> AsyncGenerator[Event, None]:
-    """Every event change of a pipeline, each id once; see ``subscribe_results``."""
+    """Every change of an event of a task, each id once; see ``subscribe_results``."""
     topic = f"{pipeline}.events"
-    return _subscribe(topic, decode_event, kafka, from_beginning, group, repeats)
+    return _subscribe(topic, _task_event, kafka, from_beginning, group, repeats)
+
+
+def subscribe_object_events(
+    pipeline: str,
+    *,
+    kafka: KafkaSettings,
+    from_beginning: bool = False,
+    group: str | None = None,
+    repeats: bool = False,
+) -> AsyncGenerator[ObjectEvent | SituationEvent, None]:
+    """Every change of a tracked object and of a situation, each id once; see
+    ``subscribe_results``.
+    """
+    topic = f"{pipeline}.events"
+    return _subscribe(topic, _object_event, kafka, from_beginning, group, repeats)
+
+
+def subscribe_every_event(
+    pipeline: str,
+    *,
+    kafka: KafkaSettings,
+    from_beginning: bool = False,
+    group: str | None = None,
+    repeats: bool = False,
+) -> AsyncGenerator[Event | ObjectEvent | SituationEvent, None]:
+    """Every change of any kind of event, each id once; see ``subscribe_results``."""
+    topic = f"{pipeline}.events"
+    return _subscribe(topic, _any_event, kafka, from_beginning, group, repeats)
 
 
 async def _subscribe(
     topic: str,
-    decode: Callable[[bytes], T],
+    decode: Callable[[Any], T | None],
     kafka: KafkaSettings,
     from_beginning: bool,
     group: str | None,
@@ -152,30 +181,38 @@ async def _position(
     if group is not None:
         consumer.subscribe([topic])
         return {}
-    partitions = consumer.partitions_for_topic(topic)
-    if not partitions:
-        raise TopicError(
-            f"{topic}: expected a topic, got none of that name; create it with "
-            "`sensorium topics create` and start a worker"
-        )
-    tps = [aiokafka.TopicPartition(topic, number) for number in sorted(partitions)]
-    consumer.assign(tps)
+    tps = assign_topics(consumer, [topic])
     await consumer.seek_to_beginning(*tps)
     if from_beginning:
         return {}
-    # The end as fetch responses tell it: not every broker answers a request for the latest
-    # offset correctly.
-    while any(consumer.highwater(tp) is None for tp in tps):
-        await consumer.getmany(timeout_ms=_POLL_MS)
-    ends = {tp: int(consumer.highwater(tp) or 0) for tp in tps}
+    ends = await ends_by_fetch(consumer, tps)
     for tp, end in ends.items():
         consumer.seek(tp, end)
     return ends
 
 
-def _decoded(decode: Callable[[bytes], T], record: Any) -> T | None:
+def _result(record: Any) -> Result:
+    return decode_result(record.value or b"")
+
+
+def _any_event(record: Any) -> Event | ObjectEvent | SituationEvent:
+    type_ = dict(record.headers).get("ce_type", b"").decode(errors="replace")
+    return decode_any_event(type_, record.value or b"")
+
+
+def _task_event(record: Any) -> Event | None:
+    found = _any_event(record)
+    return found if isinstance(found, Event) else None
+
+
+def _object_event(record: Any) -> ObjectEvent | SituationEvent | None:
+    found = _any_event(record)
+    return None if isinstance(found, Event) else found
+
+
+def _decoded(decode: Callable[[Any], T | None], record: Any) -> T | None:
     try:
-        return decode(record.value or b"")
+        return decode(record)
     except WireError as error:
         log.warning(
             "%s[%d]@%d is skipped: %s", record.topic, record.partition, record.offset, error

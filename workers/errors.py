@@ -8,9 +8,11 @@ WorkerError
 ├── RemoteError          a model behind a server did not answer, or not with an answer
 │   └── RequestRefused   it refused what it was sent
 ├── TrainError           a training run cannot start or came out unusable
+├── CalibrationError     a calibration file is missing, damaged, or of none of the known kinds
 ├── DataSetError         a data set's files are missing, damaged, or not what its importer expects
 ├── EvaluationError      a model cannot be judged as asked: folds, inputs, metrics, or the stream
 ├── OfflineError         windows of a recording cannot be written or read back
+├── TrackingError        a tracker's parameters or a session's saved tracks cannot be read
 └── InsightError         an answer that was asked about is not there to explain
 """
 
@@ -92,6 +94,10 @@ class TrainError(WorkerError):
     """A training run cannot start or came out unusable."""
 
 
+class CalibrationError(WorkerError):
+    """A file that says where sensors are cannot be used."""
+
+
 class DataSetError(WorkerError):
     """A data set cannot be read, or its labels do not fit its samples."""
 
@@ -102,6 +108,12 @@ class EvaluationError(WorkerError):
 
 class OfflineError(WorkerError):
     """Windows of a recording cannot be written or read back; the message names the folder."""
+
+
+class TrackingError(WorkerError):
+    """Parameters of a tracker, or the tracks of a session, that cannot be read."""
+
+    blames_item = False
 
 
 class InsightError(WorkerError):

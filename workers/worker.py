@@ -12,7 +12,6 @@ from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 
 from schemas.pipeline import Pipeline
-from schemas.result import Result
 from schemas.settings import Settings
 from streams.align.redis_store import RedisStore
 from streams.align.spec import from_pipeline
@@ -30,7 +29,7 @@ from streams.processor.history import ResultLog
 from streams.processor.pipeline import PipelineProcessor
 from streams.processor.shadow import Shadow
 from streams.redis_client import check_redis, connect_redis
-from streams.results_log import read_results
+from streams.results_log import Logged, read_results
 from streams.topics import check_partitions, plan_topics
 from workers.power.meter import open_meter
 from workers.readiness import Readiness
@@ -52,7 +51,7 @@ def group_id(pipeline: Pipeline) -> str:
 def result_log(pipeline: Pipeline, settings: Settings) -> ResultLog:
     """Reads back a shard's published results."""
 
-    def read(shard: int) -> AsyncIterator[Result]:
+    def read(shard: int) -> AsyncIterator[Logged]:
         return read_results(pipeline.results_topic, shard, client_kwargs(settings.kafka))
 
     return read

@@ -54,6 +54,7 @@ class RawWindow(msgspec.Struct, frozen=True):
     held: Sequence[Run]
     triggers: Sequence[int]
     event_state: bytes
+    model_state: bytes
     revision: int
     cause: Cause
     final: bool
@@ -114,6 +115,7 @@ def assemble(spec: AlignSpec, shard: int, raw: RawWindow) -> Window:
         raw.cause,
         raw.watermark_us if NEVER < raw.watermark_us < FOREVER else None,
         idle,
+        model_state=raw.model_state,
     )
 
 

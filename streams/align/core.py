@@ -18,6 +18,7 @@ from streams.align.spec import AlignSpec
 from streams.align.state import SHARD, ShardState
 from streams.align.taking_in import TakingIn, in_order
 from streams.align.types import (
+    NO_STATES,
     Applied,
     Batch,
     LateSample,
@@ -161,11 +162,12 @@ class ShardCore(ShardState):
         windows: Sequence[WindowKey],
         late: Sequence[tuple[str, int]],
         event_states: Mapping[str, bytes],
+        model_states: Mapping[str, bytes] = NO_STATES,
     ) -> None:
         """Remove published windows and late samples.
 
-        A window that is already gone, or not due, is passed over, and with it its event state:
-        a second acknowledgement must not bring back an old one.
+        A window that is already gone, or not due, is passed over, and with it its states: a second
+        acknowledgement must not bring back old ones.
         """
         newest: dict[tuple[str, bool], int] = {}
         for key in windows:
@@ -177,14 +179,15 @@ class ShardCore(ShardState):
                 continue
             state = event_states.get(name, session.event_state)
             if over:
-                # It may have come back since: then it goes on, with its events closed.
-                session.event_state = state
+                # It may have come back since: then it begins anew, with its events closed.
+                session.event_state, session.model_state = state, b""
                 self._leases.finished(session)
                 if session.over:
                     self._bury(session, session.last_ms)
                     continue
             elif session.acked < window <= session.closed:
                 session.event_state = state
+                session.model_state = model_states.get(name, session.model_state)
                 closing.acknowledge(self.spec, session, window)
                 if session.leased != NEVER and session.leased <= session.acked:
                     self._leases.finished(session)

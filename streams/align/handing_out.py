@@ -37,6 +37,7 @@ def raw_window(
         held=[one for held in session.held.values() for one in held],
         triggers=session.triggers,
         event_state=session.event_state,
+        model_state=session.model_state,
         revision=known.number if known else 0,
         cause=(early.cause if early else None) or "watermark",
         final=early is None,

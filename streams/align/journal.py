@@ -57,6 +57,7 @@ class Acknowledged(msgspec.Struct, tag=4, array_like=True, frozen=True, gc=False
     windows: Sequence[tuple[str, int, bool]]
     late: Sequence[tuple[str, int]]
     event_states: Mapping[str, bytes]
+    model_states: Mapping[str, bytes]
 
 
 Step = Took | Looked | Handed | Acknowledged
@@ -133,9 +134,11 @@ def acknowledged(
     windows: Sequence[WindowKey],
     late: Sequence[tuple[str, int]],
     event_states: Mapping[str, bytes],
+    model_states: Mapping[str, bytes],
 ) -> Acknowledged:
     """The step of an acknowledgement."""
-    return Acknowledged([(w.session, w.start_us, w.over) for w in windows], late, event_states)
+    named = [(w.session, w.start_us, w.over) for w in windows]
+    return Acknowledged(named, late, event_states, dict(model_states))
 
 
 def save(core: ShardCore, name: str, after: int) -> tuple[bytes, bool]:
@@ -205,7 +208,7 @@ class Replay:
             case Acknowledged():
                 windows = [WindowKey(*w) for w in step.windows if self._lacks(number, w[0])]
                 late = step.late if self._lacks(number, SHARD) else ()
-                core.ack(windows, late, step.event_states)
+                core.ack(windows, late, step.event_states, step.model_states)
 
     def _take_again(self, number: int, step: Took) -> None:
         core = self._core

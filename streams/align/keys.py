@@ -18,7 +18,7 @@ are saved anew: see ``tenancy``.
 from __future__ import annotations
 
 #: Changes with the layout of what is kept, and drops what was kept in another.
-LAYOUT = "journal-1"
+LAYOUT = "journal-2"
 
 
 def shard_prefix(pipeline: str, shard: int) -> str:

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from streams.align.core import ShardCore
 from streams.align.spec import AlignSpec
-from streams.align.types import Applied, Batch, Claim, Restored, Window, WindowKey
+from streams.align.types import NO_STATES, Applied, Batch, Claim, Restored, Window, WindowKey
 from streams.errors import Fenced, StateLost
 
 
@@ -97,10 +97,11 @@ class MemoryStore:
         windows: Sequence[WindowKey],
         late: Sequence[tuple[str, int]],
         event_states: Mapping[str, bytes],
+        model_states: Mapping[str, bytes] = NO_STATES,
     ) -> dict[str, int]:
         """Mark windows and late samples as published; returns what may be committed."""
         core = self._step(shard)
-        core.ack(windows, late, event_states)
+        core.ack(windows, late, event_states, model_states)
         return core.committable()
 
     async def settle(self, shard: int) -> dict[str, int]:

@@ -75,4 +75,5 @@ def assemble_plain(spec: AlignSpec, shard: int, session: Session, start_us: int)
         "watermark",
         watermark_us if NEVER < watermark_us < FOREVER else None,
         idle,
+        model_state=session.model_state,
     )

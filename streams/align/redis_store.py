@@ -19,7 +19,7 @@ from streams.align.core import ShardCore
 from streams.align.redis_shards import RedisShards
 from streams.align.spec import AlignSpec
 from streams.align.tenancy import Tenancy
-from streams.align.types import Applied, Batch, Claim, Restored, Window, WindowKey
+from streams.align.types import NO_STATES, Applied, Batch, Claim, Restored, Window, WindowKey
 from streams.errors import Fenced, StateLost, StoreUnreachable, StreamError
 
 #: Bytes of a shard that wait to be written before a write begins by itself; while one is under way
@@ -140,13 +140,14 @@ class RedisStore:
         windows: Sequence[WindowKey],
         late: Sequence[tuple[str, int]],
         event_states: Mapping[str, bytes],
+        model_states: Mapping[str, bytes] = NO_STATES,
     ) -> dict[str, int]:
         """Mark windows and late samples as published; returns what may be committed."""
         async with self._locks[shard]:
             tenancy = self._tenancy(shard)
             if windows or late:
-                tenancy.core.ack(windows, late, event_states)
-                tenancy.note(journal.acknowledged(windows, late, event_states))
+                tenancy.core.ack(windows, late, event_states, model_states)
+                tenancy.note(journal.acknowledged(windows, late, event_states, model_states))
             if late:
                 # A due window comes again by itself; a late sample's record, once committed, not.
                 await self._flush(shard, tenancy)

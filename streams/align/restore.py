@@ -20,6 +20,7 @@ def restored_session(spec: AlignSpec, past: RestoredSession) -> Session:
         closed=closed,
         acked=closed,
         event_state=past.event_state,
+        model_state=past.model_state,
         revisions={start_us: Revision(number) for start_us, number in past.revisions.items()},
         whole_from=rules.first_whole_tile(spec, closed),
         places=places_of(sensors),

@@ -68,6 +68,7 @@ class Session(msgspec.Struct, array_like=True):
     watermark_us: int = NEVER
     waiting: tuple[int, int] | None = None
     event_state: bytes = b""
+    model_state: bytes = b""
     size: int = 0
     #: Tiles by index, and their indices in ascending order.
     tiles: dict[int, Tile] = msgspec.field(default_factory=dict)

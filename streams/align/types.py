@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Literal, Protocol
 
 import msgspec
@@ -11,6 +12,8 @@ import msgspec
 from schemas.result import Cause
 from schemas.sample import SessionEnd
 
+#: No session has a new state.
+NO_STATES: Mapping[str, bytes] = MappingProxyType({})
 #: Kinds of what is kept of a record.
 SAMPLE, PART, INVALID, DROPPED = range(4)
 
@@ -135,7 +138,9 @@ class Window(msgspec.Struct, frozen=True):
     """A due window, handed out once under a lease, or an early look at an open one.
 
     ``samples`` are sorted by (start_us, sensor, input, offset). ``tallies`` has every declared or
-    discovered sensor. ``event_state`` is what was stored with the session's previous window.
+    discovered sensor. ``event_state`` is what was stored with the session's previous window, and
+    ``model_state`` what the model had then; of several windows of a session that are handed out
+    together only the first has it as it will be.
     ``watermark_us``: the session's when the window closed, ``None`` after a flush; ``idle``: labels
     of the sensors that were not waited for. ``over``: no window but the end of its session, whose
     events are to be closed; it has no samples, and ``end_us`` is the end of the newest window.
@@ -155,6 +160,7 @@ class Window(msgspec.Struct, frozen=True):
     watermark_us: int | None = None
     idle: tuple[str, ...] = ()
     over: bool = False
+    model_state: bytes = b""
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,6 +188,7 @@ class RestoredSession:
     event_state: bytes = b""
     #: start_us of an open window -> number of its next revision
     revisions: Mapping[int, int] = field(default_factory=dict)
+    model_state: bytes = b""
 
 
 @dataclass(frozen=True, slots=True)
@@ -248,9 +255,11 @@ class WindowStore(Protocol):
         windows: Sequence[WindowKey],
         late: Sequence[tuple[str, int]],
         event_states: Mapping[str, bytes],
+        model_states: Mapping[str, bytes] = NO_STATES,
     ) -> dict[str, int]:
-        """Mark windows and late samples as published and keep the sessions' event states. A
-        window stands for its session's earlier ones too.
+        """Mark windows and late samples as published and keep the sessions' event and model
+        states, where there are new ones. A window stands for its session's earlier ones too.
+        With its end a session's model state is dropped.
 
         Returns per input the offset before which everything is finished (to be committed).
         """

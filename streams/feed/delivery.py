@@ -26,7 +26,7 @@ class FeedSummary:
     ``samples``: acknowledged by the broker, by ``input/sensor``; ``bytes``: of their payloads.
     ``sent``: handed to the producer, ``failed``: refused or given up. ``seconds``: since the first
     sample. ``lag_s``: how far the newest sample was behind its schedule, ``max_lag_s`` the most.
-    ``warnings``: one line each, for a person.
+    ``warnings``: one line each, for a person. ``sessions``: of what was sent, sorted.
     """
 
     samples: Mapping[str, int] = field(default_factory=dict)
@@ -37,6 +37,7 @@ class FeedSummary:
     lag_s: float = 0.0
     max_lag_s: float = 0.0
     warnings: tuple[str, ...] = ()
+    sessions: tuple[str, ...] = ()
 
     @property
     def delivered(self) -> int:

@@ -66,12 +66,12 @@ def _readings(timed: Sequence[tuple[int, Path]]) -> Iterator[Reading]:
     for time_us, file in timed:
         payload = file.read_bytes()
         if file.suffix.lower() == ".bin":
-            yield Reading(time_us, time_us, POINTS_TYPE, _xyzi(file, payload))
+            yield Reading(time_us, time_us, POINTS_TYPE, xyzi(file, payload))
         else:
             yield Reading(time_us, time_us, image_type(file, payload), payload)
 
 
-def _xyzi(file: Path, payload: bytes) -> bytes:
+def xyzi(file: Path, payload: bytes) -> bytes:
     """Points as x, y, z (m) and intensity, float32; nuScenes' fifth column (ring) is left out."""
     fields = 5 if file.name.lower().endswith(".pcd.bin") else 4
     if not payload or len(payload) % (4 * fields):

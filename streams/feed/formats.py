@@ -9,7 +9,9 @@ from schemas.sample import Modality
 from streams.errors import FeedError
 from streams.feed import audio, video
 from streams.feed.folder import folder_tracks
+from streams.feed.foxglove import foxglove_tracks
 from streams.feed.kitti import drive_tracks, is_drive
+from streams.feed.nuscenes import is_sample_folder, sample_tracks
 from streams.feed.objects import jsonl_lines, object_tracks
 from streams.feed.still import IMAGE_SUFFIXES, image_tracks, note_tracks
 from streams.feed.track import ReadOptions, Track
@@ -23,7 +25,7 @@ KNOWN = (
     | audio.SUFFIXES
     | IMAGE_SUFFIXES
     | _SUBTITLES
-    | {".jsonl", ".csv", ".hea", ".txt"}
+    | {".jsonl", ".csv", ".hea", ".txt", ".mcap"}
 )
 
 
@@ -46,7 +48,9 @@ def open_tracks(
 
 def _open(path: Path, options: ReadOptions, modality: Modality | None) -> list[Track]:
     if path.is_dir():
-        return drive_tracks(path, options) if is_drive(path) else folder_tracks(path, options)
+        if is_drive(path):
+            return drive_tracks(path, options)
+        return sample_tracks(path) if is_sample_folder(path) else folder_tracks(path, options)
     suffix = path.suffix.lower()
     if suffix not in KNOWN:
         raise FeedError(
@@ -63,6 +67,8 @@ def _open(path: Path, options: ReadOptions, modality: Modality | None) -> list[T
         return image_tracks(path, options)
     if suffix == ".hea":
         return wfdb_tracks(path, options)
+    if suffix == ".mcap":
+        return foxglove_tracks(path)
     if suffix == ".txt":
         return note_tracks(path, options)
     if suffix in _SUBTITLES:

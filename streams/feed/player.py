@@ -11,14 +11,14 @@ from typing import Any, Protocol
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaConnectionError, KafkaError, UnknownTopicOrPartitionError
 
-from schemas.envelope import encode_headers, session_end_headers
+from schemas.envelope import session_end_headers
 from schemas.pipeline import Pipeline
-from schemas.units import US_PER_MS
 from streams.errors import BrokerUnreachable, FeedError
 from streams.feed.delivery import Deliveries, FeedSummary, explain_end
 from streams.feed.item import FeedItem
 from streams.feed.pace import Pace, PlayClock, WallClock
 from streams.feed.read_ahead import read_ahead
+from streams.feed.wire import record_headers, record_key, record_timestamp_ms
 
 #: What a feed needs of its producer unless the caller says otherwise. The linger makes few large
 #: batches of many small samples, which is what keeps the embedded broker's fetches fast.
@@ -57,7 +57,7 @@ class Producer(Protocol):
         topic: str,
         value: bytes,
         *,
-        key: bytes,
+        key: bytes | None,
         timestamp_ms: int,
         headers: list[tuple[str, bytes]],
     ) -> Awaitable[asyncio.Future[Any]]:
@@ -84,10 +84,11 @@ async def play(
     over, so that their last windows need not wait until their sensors count as idle.
     ``on_progress`` is called about four times a second and once at the end, failed or not.
 
-    Each record's key is the session, its timestamp the event time; a session's samples of one
-    input stay in order. Raises ``FeedError`` for a file that breaks off, a topic that is missing
-    or a sample that is too large to be sent, ``PublishError`` where the broker did not take one,
-    ``BrokerUnreachable`` where none answers; what was sent before is delivered first.
+    Each record's key is the session, its timestamp the event time, or what was recorded; a
+    session's samples of one input stay in order. Raises ``FeedError`` for a file that breaks off,
+    a topic that is missing or a sample that is too large to be sent, ``PublishError`` where the
+    broker did not take one, ``BrokerUnreachable`` where none answers; what was sent before is
+    delivered first.
     """
     if speed is not None and not speed > 0:
         raise FeedError(f"speed: expected a number above 0, got {speed}; leave it out for maximum")
@@ -143,6 +144,7 @@ class _Player:
             seconds=self._pace.seconds,
             lag_s=self._pace.lag_s,
             max_lag_s=self._pace.max_lag_s,
+            sessions=tuple(sorted({session for _, session in self._sessions})),
             warnings=tuple(
                 f"{name}: {count} samples are larger than max_bytes ({limits[name].max_bytes}) "
                 "and will be dead letters; raise max_bytes or feed smaller ones"
@@ -204,23 +206,16 @@ class _Player:
         size = len(item.payload)
         if size > self._pipeline.inputs[item.input].max_bytes:
             self._oversized[item.input] = self._oversized.get(item.input, 0) + 1
-        self._sessions[topic, item.session] = None
+        if item.session:
+            self._sessions[topic, item.session] = None
         await self._deliveries.room(size)
         try:
             future = await self._producer.send(
                 topic,
                 item.payload,
-                key=item.session.encode(),
-                timestamp_ms=item.start_us // US_PER_MS,
-                headers=encode_headers(
-                    id=f"{item.session}-{item.sensor}-{item.start_us}-{item.sequence}",
-                    sensor=item.sensor,
-                    modality=self._pipeline.inputs[item.input].modality,
-                    start_us=item.start_us,
-                    end_us=item.end_us,
-                    content_type=item.content_type,
-                    sequence=item.sequence,
-                ),
+                key=record_key(item),
+                timestamp_ms=record_timestamp_ms(item),
+                headers=record_headers(item, self._pipeline),
             )
         except KafkaError as error:
             self._deliveries.refuse(error, item, topic)

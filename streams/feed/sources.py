@@ -128,7 +128,9 @@ def _input_of(track: Track, pipeline: Pipeline) -> str:
 
 
 def _sensors(source: Source, name: str, tracks: list[Track], pipeline: Pipeline) -> list[str]:
-    """One sensor a track: those named, those declared in order, else the input's name."""
+    """One sensor a track: those named, those that the tracks are labelled with, those declared in
+    order, else the input's name.
+    """
     declared = pipeline.inputs[name].sensors
     if len(source.sensors) == len(tracks):
         return list(source.sensors)
@@ -138,6 +140,8 @@ def _sensors(source: Source, name: str, tracks: list[Track], pipeline: Pipeline)
             f"{len(source.sensors)}; name as many"
         )
     if not source.sensors:
+        if all(track.label in declared for track in tracks):
+            return [track.label for track in tracks]
         if len(declared) == len(tracks):
             return list(declared)
         if len(declared) > 1:

@@ -239,7 +239,10 @@ class FuseLoop:
             into.extend(leased)
 
     async def _publish(self, fused: Fused) -> None:
-        records = [result_record(self._pipeline, shard, result) for shard, result in fused.results]
+        records = [
+            result_record(self._pipeline, shard, result, fused.states.get(result.id))
+            for shard, result in fused.results
+        ]
         records += [event_record(self._pipeline, shard, event) for shard, event in fused.events]
         await self._engine.publish(records)
         measure(fused, self._metrics, self._clock_ms())
@@ -247,14 +250,13 @@ class FuseLoop:
 
     async def _finish(self, shard: Shard, fused: Fused) -> None:
         keys = _keys(fused.windows, shard.number)
-        states = {
-            session: state
-            for (number, session), state in fused.event_states.items()
-            if number == shard.number
-        }
+        states, model_states = (
+            {session: state for (number, session), state in each.items() if number == shard.number}
+            for each in (fused.event_states, fused.model_states)
+        )
         async with shard.lock:
             if shard.usable:
-                finished = await self._store.ack(shard.number, keys, [], states)
+                finished = await self._store.ack(shard.number, keys, [], states, model_states)
                 self._shards.commit_through(shard, finished)
                 if shard.clocks is not None:
                     for key in keys:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections import Counter
 from collections.abc import Sequence
@@ -9,7 +10,6 @@ from dataclasses import dataclass, field
 
 import msgspec
 
-from schemas.event import Event
 from schemas.pipeline import Pipeline
 from schemas.result import (
     DECIMALS,
@@ -26,7 +26,17 @@ from streams.align.report import sensor_uses
 from streams.align.spec import AlignSpec
 from streams.align.types import Window
 from streams.compute import Compute, Culprit, Fusion
-from streams.event_rules import close_all, decode_state, encode_state, step
+from streams.processor.model_state import is_of_kind, pack_state, unpack_state
+from streams.session_events import (
+    AnyEvent,
+    close_all,
+    decode_state,
+    encode_state,
+    gives_events,
+    step,
+)
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(slots=True)
@@ -34,17 +44,20 @@ class Fused:
     """A batch of windows with what is to be published for them.
 
     ``results``, ``events``: each with its shard. ``event_states``: (shard, session) -> the state
-    after its last window of the batch, where it changed. ``features``: the digest under which the
-    windows' features were made. ``culprits``: the records that the model fails on, each with its
-    shard; their windows were fused without them. ``stood_in``: name of a model that answered in
-    the place of the one that was asked -> windows.
+    after its last window of the batch, where it changed; ``model_states`` likewise, and
+    ``states``: id of a final result -> its session's model state after it. ``features``: the
+    digest under which the windows' features were made. ``culprits``: the records that the model
+    fails on, each with its shard; their windows were fused without them. ``stood_in``: name of a
+    model that answered in the place of the one that was asked -> windows.
     """
 
     windows: Sequence[Window]
     features: str
     results: list[tuple[int, Result]] = field(default_factory=list)
-    events: list[tuple[int, Event]] = field(default_factory=list)
+    events: list[tuple[int, AnyEvent]] = field(default_factory=list)
     event_states: dict[tuple[int, str], bytes] = field(default_factory=dict)
+    model_states: dict[tuple[int, str], bytes] = field(default_factory=dict)
+    states: dict[str, bytes] = field(default_factory=dict)
     culprits: list[tuple[int, Culprit]] = field(default_factory=list)
     stood_in: Counter[str] = field(default_factory=Counter)
     fuse_seconds: float = 0.0
@@ -63,7 +76,10 @@ async def fuse_windows(
     Events follow from final results alone. A session that is over closes those that are open.
     """
     fused = Fused(windows, compute.features)
+    kind = compute.states
     spans = [window for window in windows if not window.over]
+    _drop_strange_states(fused, spans, kind)
+    spans = [_with_state(window, kind) for window in spans]
     began = time.perf_counter()
     answers = await compute.fuse(spans) if spans else []
     fused.fuse_seconds = time.perf_counter() - began
@@ -77,24 +93,59 @@ async def fuse_windows(
             window = without(window, (culprit.input, culprit.offset))
         result = _result(window, answer, pipeline, spec, model, now_ms, fuse_ms)
         fused.results.append((window.shard, result))
-        if not (window.final and pipeline.events):
+        if not window.final:
             continue
         key = (window.shard, window.session)
+        _keep_state(fused, kind, window, answer, result.id)
+        if not gives_events(pipeline, result):
+            continue
         stored = fused.event_states.get(key, window.event_state)
         before = decode_state(stored)
-        state, changes = step(pipeline.events, before, result)
+        state, changes = step(pipeline, before, result)
         if state != before:
             fused.event_states[key] = encode_state(state)
         fused.events.extend((window.shard, change) for change in changes)
     for window in windows:
         if window.over:
             state = decode_state(window.event_state)
-            closed = close_all(
-                pipeline.events, state, pipeline.pipeline, window.session, window.start_us
-            )
+            closed = close_all(pipeline, state, window.session, window.start_us)
             fused.event_states[window.shard, window.session] = b""
             fused.events.extend((window.shard, change) for change in closed)
     return fused
+
+
+def _drop_strange_states(fused: Fused, windows: Sequence[Window], kind: str) -> None:
+    strange = {
+        (window.shard, window.session): b""
+        for window in windows
+        if window.model_state and not is_of_kind(kind, window.model_state)
+    }
+    if strange:
+        log.warning(
+            "%d sessions have state that another model made: it is not used, they begin anew",
+            len(strange),
+        )
+    fused.model_states.update(strange)
+
+
+def _with_state(window: Window, kind: str) -> Window:
+    """The window with the model's own state, where that is of its kind."""
+    if not window.model_state:
+        return window
+    own = unpack_state(kind, window.model_state)
+    return msgspec.structs.replace(window, model_state=own)
+
+
+def _keep_state(fused: Fused, kind: str, window: Window, answer: Fusion, result: str) -> None:
+    """What the session's next window is given: what the model left, or as it was."""
+    if not kind:
+        return
+    key = (window.shard, window.session)
+    if answer.state is not None:
+        fused.model_states[key] = pack_state(kind, answer.state)
+    elif key not in fused.model_states:
+        fused.model_states[key] = pack_state(kind, window.model_state)
+    fused.states[result] = fused.model_states[key]
 
 
 def _result(
@@ -132,5 +183,6 @@ def _result(
         cause=window.cause,
         contributions=msgspec.UNSET if answer.contributions is None else answer.contributions,
         failure=msgspec.UNSET if answer.failure is None else answer.failure,
+        objects=msgspec.UNSET if answer.objects is None else list(answer.objects),
         scores=msgspec.UNSET if answer.scores is None else dict(answer.scores),
     )

@@ -7,35 +7,36 @@ will be read again are already in a published result.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping
 
-from schemas.pipeline import EventSpec
-from schemas.result import Result
+from schemas.pipeline import Pipeline
 from schemas.units import iso_to_us
 from streams.align.types import Restored, RestoredSession
-from streams.event_rules import State, encode_state, step
+from streams.results_log import Logged
+from streams.session_events import NOTHING, State, encode_state, step
 
 #: Reads every result of one partition of the results topic, oldest first.
-ResultLog = Callable[[int], AsyncIterator[Result]]
+ResultLog = Callable[[int], AsyncIterator[Logged]]
 
 
 class _Session:
     """What has been folded of one session so far."""
 
-    __slots__ = ("closed_through_us", "events", "revisions", "sensors")
+    __slots__ = ("closed_through_us", "events", "model_state", "revisions", "sensors")
 
     def __init__(self) -> None:
         self.closed_through_us: int | None = None
         self.sensors: dict[str, tuple[str, int]] = {}
-        self.events: State = {}
+        self.events: State = NOTHING
+        self.model_state = b""
         #: start_us of a window -> number of its next revision.
         self.revisions: dict[int, int] = {}
 
 
 async def restore_from(
-    results: AsyncIterator[Result],
+    results: AsyncIterator[Logged],
     committed: Mapping[str, int],
-    event_specs: Sequence[EventSpec],
+    pipeline: Pipeline,
 ) -> Restored:
     """Fold a shard's results. A session's windows are published in order, so that one which does
     not lie after the newest is a repeat (a crash between publish and acknowledge) and is skipped.
@@ -44,7 +45,7 @@ async def restore_from(
     """
     sessions: dict[str, _Session] = {}
     done: dict[str, set[int]] = {name: set() for name in committed}
-    async for result in results:
+    async for result, model_state in results:
         session = sessions.setdefault(result.session, _Session())
         start_us, end_us = iso_to_us(result.window.start), iso_to_us(result.window.end)
         closed_us = session.closed_through_us
@@ -61,7 +62,8 @@ async def restore_from(
             if use.input in committed:
                 for first, last in use.offsets:
                     done[use.input].update(range(max(first, committed[use.input]), last + 1))
-        session.events, _ = step(event_specs, session.events, result)
+        session.events, _ = step(pipeline, session.events, result)
+        session.model_state = model_state
     return Restored(
         sessions=[
             RestoredSession(
@@ -70,6 +72,7 @@ async def restore_from(
                 known.sensors,
                 encode_state(known.events),
                 known.revisions,
+                known.model_state,
             )
             for name, known in sessions.items()
         ],

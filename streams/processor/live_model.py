@@ -53,6 +53,11 @@ class LiveModel:
         """What its features depend on."""
         return self._serving.compute.features
 
+    @property
+    def states(self) -> str:
+        """What its state is of."""
+        return self._serving.compute.states
+
     async def encode(self, samples: Sequence[Sample]) -> Sequence[bytes | BadSample | Dropped]:
         """See ``Compute.encode``."""
         with self._serving.call() as compute:

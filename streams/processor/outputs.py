@@ -4,13 +4,22 @@ from __future__ import annotations
 
 import msgspec
 
-from schemas.event import EVENT_TYPES, Event, encode_event
+from schemas.event import EVENT_TYPES
+from schemas.object_events import (
+    OBJECT_EVENT_TYPES,
+    SITUATION_EVENT_TYPES,
+    ObjectEvent,
+    SituationEvent,
+    encode_any_event,
+)
 from schemas.pipeline import Pipeline
 from schemas.remembered import Remembered
 from schemas.result import RESULT_TYPE, Result, encode_result
 from schemas.units import US_PER_MS
 from streams.align.types import LateSample
+from streams.processor.model_state import STATE_HEADER
 from streams.records import Headers, OutRecord, Record
+from streams.session_events import AnyEvent
 
 #: Headers that tell a dead letter's story; a replayed record loses them again.
 DLQ_PREFIX = "dlq."
@@ -49,14 +58,21 @@ def _cloud_event(id_: str, type_: str, pipeline: str, subject: bytes, time: str)
     ]
 
 
-def result_record(pipeline: Pipeline, shard: int, result: Result) -> OutRecord:
-    """A result on ``<pipeline>.results``, on its shard's partition, event time = window end."""
+def result_record(
+    pipeline: Pipeline, shard: int, result: Result, state: bytes | None = None
+) -> OutRecord:
+    """A result on ``<pipeline>.results``, on its shard's partition, event time = window end.
+    ``state``: the model's of its session after it, if it keeps any.
+    """
     key = result.session.encode()
+    headers = _cloud_event(result.id, RESULT_TYPE, result.pipeline, key, result.window.end)
+    if state is not None:
+        headers.append((STATE_HEADER, state))
     return OutRecord(
         pipeline.results_topic,
         key,
         encode_result(result),
-        _cloud_event(result.id, RESULT_TYPE, result.pipeline, key, result.window.end),
+        headers,
         shard,
     )
 
@@ -67,16 +83,22 @@ def shadow_record(pipeline: Pipeline, shard: int, result: Result) -> OutRecord:
     return msgspec.structs.replace(record, topic=pipeline.shadow_topic)
 
 
-def event_record(pipeline: Pipeline, shard: int, event: Event) -> OutRecord:
+def event_record(pipeline: Pipeline, shard: int, event: AnyEvent) -> OutRecord:
     """An event change on ``<pipeline>.events``."""
     key = event.session.encode()
-    return OutRecord(
-        pipeline.events_topic,
-        key,
-        encode_event(event),
-        _cloud_event(event.id, EVENT_TYPES[event.action], event.pipeline, key, event.until),
-        shard,
-    )
+    type_, time = _type_and_time(event)
+    headers = _cloud_event(event.id, type_, event.pipeline, key, time)
+    return OutRecord(pipeline.events_topic, key, encode_any_event(event), headers, shard)
+
+
+def _type_and_time(event: AnyEvent) -> tuple[str, str]:
+    match event:
+        case ObjectEvent():
+            return OBJECT_EVENT_TYPES[event.action], event.object.valid_at
+        case SituationEvent():
+            return SITUATION_EVENT_TYPES[event.action], event.until
+        case _:
+            return EVENT_TYPES[event.action], event.until
 
 
 def dead_letter(

@@ -183,5 +183,6 @@ class Shadow:
             model=answer.model or self._model.model,
             timings=msgspec.structs.replace(primary.timings, fuse_ms=fuse_ms),
             contributions=msgspec.UNSET,
+            objects=msgspec.UNSET,
             failure=msgspec.UNSET,
         )

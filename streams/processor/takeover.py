@@ -81,7 +81,7 @@ class Takeover:
         if not claim.fresh and not behind:
             shard.applied = dict(claim.applied)
             return
-        past = await restore_from(self._result_log(shard.number), committed, self._pipeline.events)
+        past = await restore_from(self._result_log(shard.number), committed, self._pipeline)
         await self._store.restore(shard.number, self._owner, past)
         shard.applied = dict(committed)
         # A sample that later windows may use as well is needed again with its feature.

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Collection, Iterable
-from contextlib import aclosing
-from typing import Any
+from collections.abc import Collection, Iterable
 
 import aiokafka
 import msgspec
 
 from schemas.settings import KafkaSettings
-from streams.errors import TopicError
 from streams.kafka_client import client_kwargs
 from streams.processor.outputs import ATTEMPTS, DLQ_PREFIX
 from streams.records import OutRecord, Record
@@ -83,67 +80,6 @@ def restored(record: Record, input_topics: Collection[str]) -> OutRecord | None:
         ],
         partition=record.partition,
         timestamp_ms=letter.original_timestamp_ms if known else None,
-    )
-
-
-async def read_dead_letters(topic: str, kafka: KafkaSettings) -> AsyncGenerator[Record, None]:
-    """Every record of a dead-letter topic up to its present end, by partition and offset.
-
-    Raises ``TopicError`` where there is no such topic.
-    """
-    consumer = aiokafka.AIOKafkaConsumer(
-        **client_kwargs(kafka),
-        enable_auto_commit=False,
-        auto_offset_reset="earliest",
-        fetch_max_wait_ms=_POLL_MS,
-        max_partition_fetch_bytes=_FETCH_BYTES,
-    )
-    await consumer.start()
-    try:
-        partitions = consumer.partitions_for_topic(topic)
-        if not partitions:
-            raise TopicError(
-                f"{topic}: expected a topic, got none of that name; create it with "
-                "`sensorium topics create`"
-            )
-        for number in sorted(partitions):
-            async with aclosing(_to_end(consumer, topic, number)) as records:
-                async for record in records:
-                    yield record
-    finally:
-        await consumer.stop()
-
-
-async def _to_end(
-    consumer: aiokafka.AIOKafkaConsumer, topic: str, partition: int
-) -> AsyncGenerator[Record, None]:
-    tp = aiokafka.TopicPartition(topic, partition)
-    consumer.assign([tp])
-    await consumer.seek_to_beginning(tp)
-    # The end as it is now: a replay can make new dead letters, which are not for this reading.
-    # It is taken from a fetch response: not every broker answers a request for it correctly.
-    end: int | None = None
-    while True:
-        batches = await consumer.getmany(tp, timeout_ms=_POLL_MS)
-        if end is None:
-            end = consumer.highwater(tp)
-        for record in batches.get(tp, ()):
-            if end is not None and record.offset >= end:
-                return
-            yield _plain(record)
-        if end is not None and await consumer.position(tp) >= end:
-            return
-
-
-def _plain(record: Any) -> Record:
-    return Record(
-        topic=record.topic,
-        partition=record.partition,
-        offset=record.offset,
-        timestamp_ms=record.timestamp,
-        key=record.key,
-        value=record.value,
-        headers=tuple(record.headers),
     )
 
 

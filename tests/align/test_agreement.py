@@ -153,9 +153,11 @@ class Driver:
                 await self.both("lease", 0, self.now_ms, 1)
                 acked, self.out = self.out[:count], self.out[count:]
                 states = {w.session: b"" if w.over else b"\xfe%d" % w.start_us for w in acked}
+                kept = {w.session: b"\x00%d" % w.start_us for w in acked if not w.over}
                 for window in acked:
-                    self.past.publish(window, states[window.session])
-                self.past.committed = await self.both("ack", keys(acked), [], states)
+                    model_state = kept.get(window.session, b"")
+                    self.past.publish(window, states[window.session], model_state)
+                self.past.committed = await self.both("ack", keys(acked), [], states, kept)
             case "ack late", ():
                 await self.both("lease", 0, self.now_ms, 1)
                 self.past.committed = await self.both("ack", [], self.late, {})

@@ -83,3 +83,11 @@ async def test_an_open_event_of_a_session_that_never_speaks_again_is_still_close
     await tick(store, ["video"], 5_000)
     (over,) = await store.lease(0, 9, 5_000, 9)
     assert (over.over, over.start_us, over.event_state) == (True, 0, b"open")
+
+
+async def test_a_model_s_state_is_given_to_the_next_window(world: World) -> None:
+    past = RestoredSession("a", 100, {}, model_state=b"tracks")
+    store = await restored(world, spec_of(CAMERA), past)
+    await apply(store, "video", 2, [entry(0, 150), entry(1, 250)], 1)
+    (window,) = await store.lease(0, 9, 1, 9)
+    assert window.model_state == b"tracks"

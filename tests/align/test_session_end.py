@@ -183,3 +183,31 @@ async def test_a_session_that_ended_without_events_repeats_no_window_when_it_ret
     await tick(store, ["video"], 4)
     applied = await apply(store, "video", 3, [entry(2, 60)], 5)
     assert [late.reason for late in applied.late] == ["window_closed"]
+
+
+async def test_a_session_that_comes_back_while_its_end_is_published_goes_on_without_model_state(
+    world: World,
+) -> None:
+    store = world.store(spec_of(CAMERA))
+    await store.claim(0, "w")
+    await apply(store, "video", 1, [entry(0, 50)], 1)
+    await end(store, 1, 2, {"video": 2})
+    await store.ack(0, keys(await store.lease(0, 9, 3, 9)), [], {"a": b"open"}, {"a": b"tracks"})
+    await tick(store, ["video"], 4)
+    over = await store.lease(0, 9, 4, 1_000)
+    await apply(store, "video", 4, [entry(2, 250), entry(3, 500)], 5)
+    await store.ack(0, keys(over), [], {"a": b""})
+    (window,) = await store.lease(0, 9, 6, 9)
+    assert window.model_state == b""
+
+
+async def test_a_session_without_open_events_leaves_no_model_state_behind(world: World) -> None:
+    store = world.store(spec_of(CAMERA))
+    await store.claim(0, "w")
+    await apply(store, "video", 1, [entry(0, 50)], 1)
+    await end(store, 1, 2, {"video": 2})
+    await store.ack(0, keys(await store.lease(0, 9, 3, 9)), [], {}, {"a": b"tracks"})
+    await tick(store, ["video"], 4)
+    await apply(store, "video", 4, [entry(2, 250), entry(3, 500)], 5)
+    (window,) = await store.lease(0, 9, 6, 9)
+    assert (window.start_us, window.model_state) == (200, b"")

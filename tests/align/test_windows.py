@@ -310,3 +310,21 @@ async def test_an_event_time_out_of_range_is_refused_before_anything_is_done(wor
     with pytest.raises(ValueError, match="dead-lettered"):
         await apply(store, "video", 2, [entry(0, 50), entry(1, -(2**53))], 1)
     assert (await apply(store, "video", 1, [entry(0, 50)], 1)).repeats == 0
+
+
+async def test_a_model_s_state_is_given_to_the_session_s_next_window(world: World) -> None:
+    store = await _with_two_due(world)
+    (first,) = await store.lease(0, 1, 100, 50)
+    await store.ack(0, keys([first]), [], {}, {"a": b"tracks"})
+    (second,) = await store.lease(0, 1, 100, 50)
+    assert (first.model_state, second.model_state) == (b"", b"tracks")
+
+
+async def test_a_second_acknowledgement_does_not_bring_an_old_model_state_back(
+    world: World,
+) -> None:
+    store = await _with_two_due(world)
+    (first,) = await store.lease(0, 1, 100, 50)
+    await store.ack(0, keys([first]), [], {}, {"a": b"new"})
+    await store.ack(0, keys([first]), [], {}, {"a": b"old"})
+    assert (await store.lease(0, 1, 100, 50))[0].model_state == b"new"

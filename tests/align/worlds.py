@@ -100,10 +100,10 @@ class Past:
     done: dict[str, set[int]] = field(default_factory=dict)
     committed: dict[str, int] = field(default_factory=dict)
 
-    def publish(self, window: Window, state: bytes) -> None:
+    def publish(self, window: Window, state: bytes, model_state: bytes = b"") -> None:
         former = self.sessions.get(window.session)
         if window.over and former:
-            self.sessions[window.session] = replace(former, event_state=state)
+            self.sessions[window.session] = replace(former, event_state=state, model_state=b"")
         if not window.final or window.over:
             return
         sensors = dict(former.sensors) if former else {}
@@ -112,7 +112,7 @@ class Past:
                 sensors.setdefault(name, (tally.input, window.end_us))
             self.done.setdefault(tally.input, set()).update(tally.offsets)
         self.sessions[window.session] = RestoredSession(
-            window.session, window.end_us, sensors, state
+            window.session, window.end_us, sensors, state, model_state=model_state
         )
 
     def restored(self) -> Restored:

@@ -14,7 +14,8 @@ from schemas.settings import KafkaSettings
 from streams.processor.outputs import dead_letter
 from streams.records import OutRecord, Record
 from streams.stack import Stack
-from streams.watch.dead_letters import describe, read_dead_letters, restored, send_again
+from streams.topic_ends import read_to_end
+from streams.watch.dead_letters import describe, restored, send_again
 from tests.cli.conftest import Sensorium
 
 RECORD = Record(
@@ -85,7 +86,7 @@ def two_letters(
 
 def read(topic: str, kafka: KafkaSettings) -> list[Record]:
     async def all_records() -> list[Record]:
-        return [record async for record in read_dead_letters(topic, kafka)]
+        return [record async for record in read_to_end(topic, kafka)]
 
     return asyncio.run(all_records())
 

@@ -17,7 +17,9 @@ from streams.align.types import Window
 from streams.compute import BadSample, Fusion
 from streams.engine.port import Processor
 from streams.errors import PublishError
+from streams.processor.model_state import STATE_HEADER
 from streams.records import Chunk, OutRecord, Record, TopicPartition
+from streams.results_log import Logged
 
 MODEL = ModelRef("fake", "1", "00")
 
@@ -31,6 +33,7 @@ class FakeCompute:
     def __init__(self, model: ModelRef = MODEL, mark: bytes = b"") -> None:
         self.model = model
         self.features = mark.decode()
+        self.states = ""
         self.encoded: list[tuple[str, int]] = []
         self.gate = asyncio.Event()
         self.gate.set()
@@ -198,10 +201,11 @@ class FakeEngine:
     def results(self) -> list[Result]:
         return [decode_result(record.value or b"") for record in self.on("results")]
 
-    async def result_log(self, shard: int) -> AsyncIterator[Result]:
+    async def result_log(self, shard: int) -> AsyncIterator[Logged]:
         for record in self.on("results"):
             if record.partition == shard:
-                yield decode_result(record.value or b"")
+                state = dict(record.headers).get(STATE_HEADER, b"")
+                yield Logged(decode_result(record.value or b""), state)
 
 
 def header(record: OutRecord, name: str) -> str:

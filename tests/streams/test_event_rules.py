@@ -11,7 +11,8 @@ from schemas.event import Event
 from schemas.pipeline import EventSpec
 from schemas.result import Result, TaskResult, WindowSpan
 from schemas.units import US_PER_S, us_to_iso
-from streams.event_rules import State, close_all, decode_state, encode_state, step
+from streams import session_events
+from streams.event_rules import State, close_all, step
 from tests.schemas.test_contract import RESULT
 
 SPEC = EventSpec(name="alarm", task="t", label="on", open_at=0.7, close_at=0.4)
@@ -27,6 +28,12 @@ def window(second: int, probability: float) -> Result:
             "tasks": {"t": TaskResult("on", {"on": probability, "off": 1 - probability})},
         }
     )
+
+
+def stored(state: State) -> State:
+    """The state as it comes back from where it was kept."""
+    kept = session_events.encode_state(session_events.State(state))
+    return session_events.decode_state(kept).tracks
 
 
 def run(probabilities: list[float], spec: EventSpec = SPEC) -> list[Event]:
@@ -97,7 +104,7 @@ def test_a_worker_that_takes_over_goes_on_as_if_nothing_had_happened(
     events: list[Event] = []
     for second, probability in enumerate(probabilities):
         if second == stop:
-            state = decode_state(encode_state(state))
+            state = stored(state)
         state, changes = step([SPEC], state, window(second, probability))
         events += changes
     assert events == run(probabilities)
@@ -126,7 +133,7 @@ def end_after(probabilities: list[float], *specs: EventSpec) -> tuple[list[Event
         state, changes = step(specs, state, window(second, probability))
         events += changes
     newest_us = (len(probabilities) - 1) * US_PER_S
-    state = decode_state(encode_state(state))
+    state = stored(state)
     return events, close_all(specs, state, RESULT.pipeline, RESULT.session, newest_us)
 
 

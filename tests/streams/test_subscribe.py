@@ -113,11 +113,11 @@ async def test_the_results_log_ends_at_the_partitions_present_end(
 ) -> None:
     await publish(kafka, pipeline, "a", "b")
     log = read_results(f"{pipeline}.results", 0, client_kwargs(kafka))
-    assert [result.id async for result in log] == ["a", "b"]
+    assert [logged.result.id async for logged in log] == ["a", "b"]
 
 
 async def test_the_results_log_of_an_empty_partition_is_empty(
     kafka: KafkaSettings, pipeline: str
 ) -> None:
     log = read_results(f"{pipeline}.results", 1, client_kwargs(kafka))
-    assert [result.id async for result in log] == []
+    assert [logged.result.id async for logged in log] == []

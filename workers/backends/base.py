@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from schemas.result import ModelRef
 from schemas.sample import Modality, Sample
@@ -66,3 +66,22 @@ class Model(Protocol):
 
     def close(self) -> None:
         """Let go of threads, connections and memory."""
+
+
+@runtime_checkable
+class StatefulModel(Protocol):
+    """What a ``Model`` has besides that keeps state of a session from one window to the next.
+
+    Its ``fuse`` gets at most one window of a session at a time, a session's in order, with
+    ``model_state`` as its former answer's ``state`` left it: empty with the first window, after
+    the session's end, and after state of another kind. It must be a function of the windows and
+    their states alone: after a crash a window is asked again, on another machine. ``state`` is at
+    most ``MAX_STATE_BYTES`` long. A window that it fails on leaves the state as it was. Results are
+    never revised: there is one order of windows only.
+    """
+
+    @property
+    def states(self) -> str:
+        """Digest (hexadecimal) of all that the meaning of the state depends on: its layout and
+        parameters, and the model's where it is of no use to another.
+        """

@@ -11,9 +11,10 @@ import msgspec
 import torch
 
 from schemas.model import ModelSpec
+from schemas.pipeline import Pipeline
 from schemas.remote import ChatRemote, KserveRemote
 from schemas.sample import Modality
-from workers.backends.base import Model
+from workers.backends.base import Model, StatefulModel
 from workers.backends.chat.model import ChatModel
 from workers.backends.execution import NotePadding, note_nothing
 from workers.backends.export import EXPORTED, ONNX
@@ -33,6 +34,8 @@ from workers.learned.model import ARCHITECTURE as LEARNED
 from workers.learned.model import LearnedModel
 from workers.model_file import ARCHITECTURE, load_model, resolve_folder
 from workers.registry.layout import MODEL_FILE
+from workers.vehicle.fusion.manifest import ARCHITECTURE as OBJECTS
+from workers.vehicle.model import open_tracking
 
 #: ``architecture`` of classifiers of Hugging Face's transformers.
 CLASSIFIERS = "transformers-1"
@@ -51,6 +54,7 @@ class Surroundings:
     """Where a model is opened. ``modality_of``: input -> modality, of the pipeline that is served.
     ``threads``: see ``set_threads``. ``find``: the folder of a model's name and, where one is
     given, version. ``note_padding``: told of what a network of this package is run over.
+    ``pipeline``: the whole of it, which a model that tracks objects has to know.
     """
 
     modality_of: Mapping[str, Modality]
@@ -58,6 +62,7 @@ class Surroundings:
     threads: int | None = None
     find: Callable[[str, str | None], Path] = lambda name, version: resolve_folder(name)
     note_padding: NotePadding = note_nothing
+    pipeline: Pipeline | None = None
 
 
 def open_model(spec: ModelSpec, where: Surroundings) -> Model:
@@ -70,7 +75,8 @@ def open_model(spec: ModelSpec, where: Surroundings) -> Model:
     """
     set_threads(where.threads)
     model = _named(spec, where)
-    if spec.fallback is None:
+    if spec.fallback is None or isinstance(model, StatefulModel):
+        # Nobody answers for a model that keeps state: whoever serves it refuses to.
         return model
     try:
         local = _local(where.find(spec.fallback, None), spec, where)
@@ -135,7 +141,10 @@ def _local(folder: Path, spec: ModelSpec, where: Surroundings) -> Model:
         return _graphs(folder, architecture, spec, where, device)
     if architecture == CLASSIFIERS:
         return ClassifiersModel(name, folder, spec, where.modality_of, device)
-    known = [ARCHITECTURE, LEARNED, EXPORTED, ONNX, CLASSIFIERS]
+    if architecture == OBJECTS:
+        _check_plain(name, spec, architecture, "in float64")
+        return open_tracking(folder, where.pipeline)
+    known = [ARCHITECTURE, LEARNED, EXPORTED, ONNX, CLASSIFIERS, OBJECTS]
     raise ModelError(
         name,
         f"expected an architecture of {known}, got {architecture!r}; use the release it was made "
@@ -168,11 +177,13 @@ def architecture_of(folder: Path) -> str:
         raise ModelError(str(folder), f"{MODEL_FILE} is not a model description: {error}") from None
 
 
-def _check_plain(name: str, spec: ModelSpec, architecture: str) -> None:
-    """Graphs compute as they were exported."""
+def _check_plain(
+    name: str, spec: ModelSpec, architecture: str, how: str = "as it was exported"
+) -> None:
+    """Graphs compute as they were exported, and a tracker in one way only."""
     if spec.precision != "float32" or spec.compile != "none":
         raise ModelError(
             name,
-            f"{architecture} computes as it was exported; expected precision: float32 and "
+            f"{architecture} computes {how}; expected precision: float32 and "
             f"compile: none, got {spec.precision} and {spec.compile}",
         )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
+from datetime import timedelta
 
 from schemas.pipeline import Pipeline
 from schemas.sample import Modality
@@ -34,3 +35,25 @@ def check_serves(
                 f"tasks differ: event {event.name!r} needs label {event.label!r} of task "
                 f"{event.task!r}, the model has {labels or sorted(tasks)}",
             )
+
+
+def check_keeps_state(name: str, pipeline: Pipeline) -> None:
+    """Raise ``ModelError`` where a model that keeps state from window to window is asked for what
+    has no one order of windows: results that are revised, or answers to windows that lack a part.
+    """
+    results, model = pipeline.results, pipeline.model
+    wrong = ""
+    if results.early_after is not None:
+        wrong = "results.early_after"
+    elif results.allowed_lateness > timedelta(0):
+        wrong = "results.allowed_lateness"
+    elif model.explain.leave_one_out != "none":
+        wrong = "model.explain.leave_one_out"
+    elif model.fallback is not None:
+        wrong = "model.fallback"
+    if wrong:
+        raise ModelError(
+            name,
+            f"{wrong}: not expected with a model that keeps state from window to window, which "
+            "answers each window once and in order; leave it out",
+        )

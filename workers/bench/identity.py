@@ -22,6 +22,7 @@ class Identity:
 
     model = ModelRef("identity", "1", "00")
     features = "00"
+    states = ""
 
     def __init__(self, feature_bytes: int | None = None) -> None:
         self._feature_bytes = feature_bytes

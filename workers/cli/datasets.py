@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from workers.cli.data_sets import WithOption, load_data_set
+from workers.cli.labelling import label
 from workers.cli.options import JsonOption, example
 from workers.cli.output import is_terminal, print_json, print_table, print_text
 
@@ -22,13 +23,17 @@ EXAMPLE = example(
     "sensorium datasets show mosi --data calls/mosi",
 )
 
+datasets.command(
+    "label", epilog=example("sensorium datasets label windows/ --labels labels.csv --json")
+)(label)
+
 #: Labels of a task that a person is shown; the others are added up.
 _SHOWN_LABELS = 12
 
 
 @datasets.callback(invoke_without_command=True)
 def about(context: typer.Context) -> None:
-    """Data sets. Which can be read, and what one of them holds."""
+    """Data sets. Which can be read, what one holds, and labels for windows of one's own."""
     if context.invoked_subcommand is None:
         typer.echo(context.get_help())
 

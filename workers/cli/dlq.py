@@ -45,13 +45,14 @@ def list_letters(
 ) -> None:
     """List dead letters. Reason, message and origin, as their headers say."""
     from schemas.pipeline_file import load_pipeline
-    from streams.watch.dead_letters import DeadLetter, describe, read_dead_letters
+    from streams.topic_ends import read_to_end
+    from streams.watch.dead_letters import DeadLetter, describe
 
     settings, spec = read_settings(config), load_pipeline(pipeline)
     reach_broker(settings.kafka)
 
     async def read() -> list[DeadLetter]:
-        async with aclosing(read_dead_letters(spec.dlq_topic, settings.kafka)) as records:
+        async with aclosing(read_to_end(spec.dlq_topic, settings.kafka)) as records:
             return [describe(record) async for record in records]
 
     letters = [one for one in asyncio.run(read()) if not reason or one.reason in reason]
@@ -110,7 +111,8 @@ async def _replay(
     spec: Pipeline, kafka: KafkaSettings, reasons: frozenset[str], dry_run: bool
 ) -> tuple[Counter[str], int]:
     from streams.records import OutRecord
-    from streams.watch.dead_letters import describe, read_dead_letters, restored, send_again
+    from streams.topic_ends import read_to_end
+    from streams.watch.dead_letters import describe, restored, send_again
 
     inputs = frozenset(spec.topic(name) for name in spec.inputs)
     sent: Counter[str] = Counter()
@@ -123,7 +125,7 @@ async def _replay(
         sent.update(record.topic for record in waiting)
         waiting.clear()
 
-    async with aclosing(read_dead_letters(spec.dlq_topic, kafka)) as records:
+    async with aclosing(read_to_end(spec.dlq_topic, kafka)) as records:
         async for record in records:
             if reasons and describe(record).reason not in reasons:
                 continue

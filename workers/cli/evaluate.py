@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 
@@ -13,12 +13,14 @@ from workers.cli.options import JsonOption, example, mute_clients
 if TYPE_CHECKING:
     from schemas.pipeline import Pipeline
     from workers.recipes.base import Evaluation, Options, Progress
+    from workers.recipes.validating import Grouping
 
 EXAMPLE = example(
     "sensorium evaluate --recipe mosi --data data/calls/mosi",
     "sensorium evaluate --recipe pocus --data data/clinical/pocus_lung_ultrasound --stream "
     "--report pocus.html",
     "sensorium evaluate --model models/mood --dataset mosi --data data/calls/mosi",
+    "sensorium evaluate --plan mood.yaml --data data/calls/mosi --folds 5 --group group",
     "sensorium evaluate --recipe banking77 --data data/calls/banking77 --quick --json",
 )
 
@@ -36,6 +38,18 @@ def evaluate(
     model: Annotated[
         Path | None, typer.Option(metavar="FOLDER", help="A trained model, judged as it is.")
     ] = None,
+    plan: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="A plan as sensorium train takes it, cross-validated."),
+    ] = None,
+    group: Annotated[
+        str | None,
+        typer.Option(
+            metavar="group|session|one-group",
+            help="What a fold of --plan keeps together: the data set's groups (speaker, patient), "
+            "or sessions; one-group leaves each group out once.",
+        ),
+    ] = None,
     dataset: Annotated[
         str | None,
         typer.Option(metavar="NAME", help="What --model is judged on; see sensorium datasets."),
@@ -46,7 +60,9 @@ def evaluate(
             "--pipeline", "-p", metavar="NAME|FILE", help="For --model. Default: the data set's."
         ),
     ] = None,
-    task: Annotated[str | None, typer.Option(metavar="NAME", help="For --model.")] = None,
+    task: Annotated[
+        str | None, typer.Option(metavar="NAME", help="For --plan and --model, of several.")
+    ] = None,
     split: Annotated[
         str | None,
         typer.Option(metavar="train|validation|test", help="Part of the data, for --model."),
@@ -110,8 +126,12 @@ def evaluate(
     from workers.cli.evaluating import progress_bars, show
     from workers.recipes.base import Options
 
-    if (recipe is None) == (model is None):
-        raise WrongUsage("expected either --recipe NAME or --model FOLDER, got both or none")
+    if sum(each is not None for each in (recipe, model, plan)) != 1:
+        raise WrongUsage("expected one of --recipe NAME, --plan FILE and --model FOLDER")
+    if group is not None and (plan is None or group not in ("group", "session", "one-group")):
+        raise WrongUsage(
+            f"--group: expected group, session or one-group beside --plan, got {group[:40]!r}"
+        )
     if (model is None) != (dataset is None):
         raise WrongUsage("--model: expected --dataset NAME with it, and that with it alone")
     if more and not (sequences or inputs):
@@ -140,6 +160,13 @@ def evaluate(
     with progress_bars(shown=not json) as progress:
         if recipe is not None:
             found = _measure(recipe, data, test, options, progress)
+        elif plan is not None:
+            from workers.recipes.measure import Measured
+            from workers.recipes.validating import validated
+
+            by = cast("Grouping | None", group)
+            planned = validated(plan, task=task, by=by, has_test=test is not None)
+            found = Measured(planned).run(data, test, options, progress)
         else:
             from workers.recipes.given_model import Judging, judge_model
 

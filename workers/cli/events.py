@@ -33,20 +33,26 @@ def events(
     config: ConfigOption = None,
     json: JsonOption = False,
 ) -> None:
-    """Watch events as they open, change and close. Repeats of an id are left out."""
-    from schemas.event import Event, encode_event
+    """Watch events of tasks, objects and situations as they open, change and close.
+
+    Repeats of an id are left out.
+    """
+    from schemas.object_events import encode_any_event
     from schemas.pipeline_file import load_pipeline
-    from streams.subscribe import subscribe_events
+    from streams.session_events import AnyEvent
+    from streams.subscribe import subscribe_every_event
     from workers.cli.rows import EVENT_COLUMNS, event_row
 
     settings, name = read_settings(config), load_pipeline(pipeline).pipeline
     reach_broker(settings.kafka)
-    items = subscribe_events(name, kafka=settings.kafka, from_beginning=from_beginning, group=group)
+    items = subscribe_every_event(
+        name, kafka=settings.kafka, from_beginning=from_beginning, group=group
+    )
     wanted = frozenset(session or ())
     if json:
 
-        def show(event: Event) -> None:
-            print_text(encode_event(event).decode())
+        def show(event: AnyEvent) -> None:
+            print_text(encode_any_event(event).decode())
 
         asyncio.run(watch(items, show, sessions=wanted, limit=limit, timeout_s=timeout))
         return

@@ -89,6 +89,8 @@ def feed(
         sessions=sessions,
         apart=apart,
         start=start,
+        start_of_files="now",
+        start_of_recorded="now",
         read=read_options(
             fps=fps,
             times=times,
@@ -105,7 +107,6 @@ def feed(
     play_and_report(
         material.items(),
         pipeline=spec,
-        sessions=material.sessions,
         settings=settings,
         speed=factor,
         total=material.count,

@@ -23,8 +23,10 @@ from workers.cli import (
     evidence,
     explain,
     feed,
+    mcap,
     models,
     pipelines,
+    record,
     results,
     simulate,
     topics,
@@ -90,6 +92,8 @@ _add(topics.topics, topics.EXAMPLE, "topics")
 _add(pipelines.pipelines, pipelines.EXAMPLE, "pipelines")
 _add(feed.feed, feed.EXAMPLE, "feed")
 _add(simulate.simulate, simulate.EXAMPLE, "simulate")
+_add(record.record, record.EXAMPLE, "record")
+_add(mcap.mcap, mcap.EXAMPLE, "mcap")
 _add(align.align, align.EXAMPLE, "align")
 _add(datasets.datasets, datasets.EXAMPLE, "datasets")
 _add(results.results, results.EXAMPLE, "results")

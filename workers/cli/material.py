@@ -1,4 +1,4 @@
-"""What `feed` and `align` are given to play: files, or a data set."""
+"""What `feed` and `align` are given to play: files, recorded topics, or a data set."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import typer
 
 from workers.cli.data_sets import read_playable
 from workers.cli.failures import WrongUsage
+from workers.cli.recorded import is_mcap, read_recorded
 from workers.cli.recordings import read_plan
 
 if TYPE_CHECKING:
@@ -39,11 +40,14 @@ def read_material(
     session: str,
     sessions: int,
     apart: float,
-    start: str,
+    start: str | None,
+    start_of_files: str,
+    start_of_recorded: str,
     read: ReadOptions,
 ) -> tuple[Pipeline, Playable]:
-    """The pipeline and what is played into it. Raises ``WrongUsage``, ``PipelineFileError`` or
-    ``DataSetError``.
+    """The pipeline and what is played into it. ``start_of_files``, ``start_of_recorded``: where no
+    ``start`` is named; data sets and recorded topics have times of their own. Raises ``WrongUsage``,
+    ``PipelineFileError`` or ``DataSetError``.
     """
     from schemas.pipeline_file import load_pipeline
     from streams.feed.playable import playable_plan
@@ -56,7 +60,15 @@ def read_material(
         if sessions != 1 or apart:
             raise WrongUsage("--sessions, --apart: a data set has its own sessions; leave them out")
         spec = load_pipeline(pipeline or str(pipeline_file(dataset)))
-        played = read_playable(dataset, data, options, split, spec, start=start, now_us=now_us)
+        played = read_playable(
+            dataset,
+            data,
+            options,
+            split,
+            spec,
+            start=start or start_of_recorded,
+            now_us=now_us,
+        )
         return spec, played
     for name, value in (("--data", data), ("--with", options), ("--split", split)):
         if value:
@@ -66,6 +78,16 @@ def read_material(
     if not sources:
         raise WrongUsage("expected at least one SOURCE or a --dataset, got none")
     spec = load_pipeline(pipeline)
+    if any(is_mcap(source) for source in sources):
+        recorded = read_recorded(
+            sources,
+            spec,
+            now_us=now_us,
+            start=start or start_of_recorded,
+            alone=sessions == 1 and not apart,
+        )
+        if recorded is not None:
+            return spec, recorded
     plan = read_plan(
         sources,
         spec,
@@ -73,7 +95,7 @@ def read_material(
         session=session,
         sessions=sessions,
         apart=apart,
-        start=start,
+        start=start or start_of_files,
         options=read,
     )
     return spec, playable_plan(plan)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Annotated
 
@@ -46,7 +46,6 @@ def play_and_report(
     items: Iterable[FeedItem],
     *,
     pipeline: Pipeline,
-    sessions: Sequence[str],
     settings: Settings,
     speed: float | None,
     total: int | None,
@@ -70,7 +69,7 @@ def play_and_report(
         )
     for warning in summary.warnings:
         complain(warning)
-    _report(pipeline, sessions, summary, json=json)
+    _report(pipeline, summary, json=json)
 
 
 @contextmanager
@@ -107,14 +106,12 @@ def _progress(total: int | None, *, shown: bool) -> Iterator[Callable[[FeedSumma
         bar.update(task, total=bar.tasks[0].completed)
 
 
-def _report(
-    pipeline: Pipeline, sessions: Sequence[str], summary: FeedSummary, *, json: bool
-) -> None:
+def _report(pipeline: Pipeline, summary: FeedSummary, *, json: bool) -> None:
     if json:
         print_json(
             {
                 "pipeline": pipeline.pipeline,
-                "sessions": list(sessions),
+                "sessions": list(summary.sessions),
                 "samples_fed": summary.delivered,
                 "samples": dict(summary.samples),
                 "bytes": summary.bytes,
@@ -128,6 +125,6 @@ def _report(
         ["input/sensor", "samples"],
         [[name, str(count)] for name, count in sorted(summary.samples.items())]
         + [["all", str(summary.delivered)]],
-        title=f"Fed into {pipeline.pipeline}: {len(sessions)} sessions, "
+        title=f"Fed into {pipeline.pipeline}: {len(summary.sessions)} sessions, "
         f"{summary.bytes / 1e6:.1f} MB in {summary.seconds:.1f} s",
     )

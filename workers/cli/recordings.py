@@ -19,7 +19,7 @@ SourcesArgument = Annotated[
     typer.Argument(
         metavar="[SOURCE]...",
         help="[input[/sensor]=]PATH: video, WAV or FLAC, transcript, folder of frames or "
-        "sweeps, object list, CSV of signals. What it is comes from the file, unless named.",
+        "sweeps, object list, CSV of signals, MCAP. What it is comes from the file, unless named.",
     ),
 ]
 SessionOption = Annotated[str, typer.Option(help="Session key.")]

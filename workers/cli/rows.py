@@ -10,7 +10,9 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from schemas.event import Event
+    from schemas.object_events import ObjectEvent, SituationEvent
     from schemas.result import Result
+    from streams.session_events import AnyEvent
 
 RESULT_COLUMNS = (
     "session",
@@ -34,6 +36,8 @@ def result_row(result: Result, now_ms: int) -> tuple[str, ...]:
         f"{task}: {answer.label} {answer.probabilities[answer.label]:.0%}"
         for task, answer in result.tasks.items()
     )
+    if result.objects:
+        labels = f"{labels}  objects: {len(result.objects)}".strip()
     missing = ", ".join(
         f"{name} ({use.absent})" for name, use in result.sensors.items() if use.absent
     )
@@ -48,8 +52,50 @@ def result_row(result: Result, now_ms: int) -> tuple[str, ...]:
     )
 
 
-def event_row(event: Event) -> tuple[str, ...]:
-    """One change of an event."""
+def event_row(event: AnyEvent) -> tuple[str, ...]:
+    """One change of an event of any kind."""
+    from schemas.object_events import ObjectEvent, SituationEvent
+
+    match event:
+        case ObjectEvent():
+            return _object_row(event)
+        case SituationEvent():
+            return _situation_row(event)
+        case _:
+            return _task_row(event)
+
+
+def _object_row(event: ObjectEvent) -> tuple[str, ...]:
+    found = event.object
+    place = "in an image alone"
+    if found.kinematics is not None:
+        x, y, _ = found.kinematics.position
+        place = f"{x:.1f} m ahead, {abs(y):.1f} m {'left' if y >= 0 else 'right'}"
+    return (
+        event.session,
+        "object",
+        event.action,
+        f"{found.label} {found.existence_probability:.0%}, {place}",
+        found.since,
+        f"{found.age_ms / 1_000:g} s",
+        found.object_id,
+    )
+
+
+def _situation_row(event: SituationEvent) -> tuple[str, ...]:
+    lasted_s = (iso_to_us(event.until) - iso_to_us(event.since)) / US_PER_S
+    return (
+        event.session,
+        event.name,
+        event.action,
+        f"{event.object.label}: {event.value:g} {event.unit} (worst {event.worst:g})",
+        event.since,
+        f"{lasted_s:g} s",
+        event.event_id,
+    )
+
+
+def _task_row(event: Event) -> tuple[str, ...]:
     lasted_s = (iso_to_us(event.until) - iso_to_us(event.since)) / US_PER_S
     return (
         event.session,

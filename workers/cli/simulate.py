@@ -85,7 +85,6 @@ def simulate(
     play_and_report(
         scene.items(),
         pipeline=spec,
-        sessions=scene.sessions,
         settings=settings,
         speed=factor,
         total=total,

@@ -30,7 +30,10 @@ _AHEAD_M = 2.0
 _GROUND_MARGIN_M = 0.4
 
 
-def _parse(payload: bytes, media: MediaType) -> NDArray[np.float32]:
+def parse_points(payload: bytes, media: MediaType) -> NDArray[np.float32]:
+    """Returns of a sweep as they lie in the payload, float32 (n, 4): x forward, y left, z up in
+    metres, intensity. Raises ``CodecError`` as ``decode_points`` does.
+    """
     known = ("application/vnd.sensorium.points", "application/octet-stream")
     if media.essence not in known:
         raise CodecError("unknown_content_type", f"expected {known[0]}, got {media.essence!r:.80}")
@@ -105,4 +108,4 @@ def decode_points(payload: bytes, media: MediaType) -> NDArray[np.float32]:
     Raises ``CodecError``: ``unknown_content_type``, ``unsupported_format``, ``odd_length``,
     ``too_many_points``, ``non_finite_value``.
     """
-    return project(_parse(payload, media))
+    return project(parse_points(payload, media))

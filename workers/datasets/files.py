@@ -5,9 +5,14 @@ from __future__ import annotations
 import csv
 import io
 import json
+import zipfile
+import zlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from workers.errors import DataSetError
 
@@ -44,6 +49,17 @@ def read_json(path: Path) -> Any:
         return json.loads(read_text(path))
     except ValueError:
         raise DataSetError(f"{path}: expected JSON, got other text; copy the file anew") from None
+
+
+def read_arrays(path: Path) -> dict[str, NDArray[Any]]:
+    """The arrays of an ``.npz`` file by name; none may be pickled. Raises ``DataSetError``."""
+    try:
+        with np.load(io.BytesIO(read_bytes(path)), allow_pickle=False) as file:
+            return {name: np.asarray(file[name]) for name in file}
+    except (OSError, ValueError, TypeError, EOFError, zipfile.BadZipFile, zlib.error) as error:
+        raise DataSetError(
+            f"{path}: expected an .npz file of arrays, got {type(error).__name__}; copy it anew"
+        ) from None
 
 
 def read_table(path: Path, columns: Sequence[str]) -> list[dict[str, str]]:

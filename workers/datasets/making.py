@@ -9,6 +9,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from schemas.content_type import VECTOR
 from schemas.units import US_PER_S, iso_to_us
 from streams.feed.item import FeedItem
 from streams.feed.transcripts import Segment
@@ -20,7 +21,7 @@ from workers.datasets.base import Cleaned, Label
 START_US = iso_to_us("2000-01-01T00:00:00Z")
 
 TEXT_TYPE = "text/plain;charset=utf-8"
-VECTOR_TYPE = "application/vnd.sensorium.vector;dtype=f32le"
+VECTOR_TYPE = f"{VECTOR};dtype=f32le"
 
 
 def second(number: float) -> int:

@@ -6,7 +6,6 @@ one row an utterance in the same order.
 
 from __future__ import annotations
 
-import zipfile
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
@@ -16,7 +15,7 @@ from numpy.typing import NDArray
 from schemas.units import US_PER_S
 from streams.feed.item import FeedItem
 from workers.datasets.base import DataSet, Label, Split
-from workers.datasets.files import nothing_of, read_table, the_file
+from workers.datasets.files import nothing_of, read_arrays, read_table, the_file
 from workers.datasets.making import Cleaning, second, sorted_labels, vector, words
 from workers.errors import DataSetError
 
@@ -27,11 +26,13 @@ SENSORS = {"text": "asr", "audio": "mic", "video": "camera"}
 _SPLITS: Mapping[str, Split] = {"train": "train", "val": "validation", "valid": "validation"}
 
 
-def load(path: Path, *, transcripts: bool = False) -> DataSet:
+def load(path: Path, *, transcripts: bool = False, ahead: int = 0) -> DataSet:
     """Read the folder; a session is a video, its utterance k takes place at second k.
 
     The files hold no times, so utterances are one second long, in their order. ``transcripts``:
-    give the words as text on the input ``transcript`` as well. Videos of any split, or of one.
+    give the words as text on the input ``transcript`` as well. ``ahead``: an utterance's label
+    stands so many seconds later, where a window that ends there has seen as much of what follows.
+    Videos of any split, or of one.
     """
     table = the_file(path, ["utterances.csv"])
     if table is None:
@@ -43,8 +44,8 @@ def load(path: Path, *, transcripts: bool = False) -> DataSet:
     labels = [
         Label(
             row["video_id"],
-            second(number),
-            second(number) + US_PER_S,
+            second(number + ahead),
+            second(number + ahead) + US_PER_S,
             "sentiment",
             SENTIMENTS[row["label"] == "1"],
         )
@@ -97,14 +98,12 @@ def _placed(
 
 
 def _features(path: Path, rows: int) -> dict[str, NDArray[np.float32]]:
-    try:
-        with np.load(path, allow_pickle=False) as file:
-            found = {name: np.asarray(file[name], np.float32) for name in SENSORS}
-    except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
+    held = read_arrays(path)
+    if missing := [name for name in SENSORS if name not in held]:
         raise DataSetError(
-            f"{path}: expected arrays text, audio and video, got {type(error).__name__}; copy the "
-            "file anew"
-        ) from None
+            f"{path}: expected arrays {', '.join(SENSORS)}, got no {missing[0]}; copy it anew"
+        )
+    found = {name: np.asarray(held[name], np.float32) for name in SENSORS}
     for name, values in found.items():
         if values.ndim != 2 or len(values) != rows or not np.isfinite(values).all():
             raise DataSetError(

@@ -6,7 +6,6 @@ Layout: ``pneumoniamnist.npz`` as MedMNIST has it: ``train_images`` uint8 (n, 28
 
 from __future__ import annotations
 
-import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -17,7 +16,7 @@ from numpy.typing import NDArray
 from schemas.units import US_PER_S
 from streams.feed.item import FeedItem
 from workers.datasets.base import DataSet, Label, Split
-from workers.datasets.files import nothing_of
+from workers.datasets.files import nothing_of, read_arrays
 from workers.datasets.making import START_US, moment, sorted_labels
 from workers.errors import DataSetError
 
@@ -69,17 +68,12 @@ def load(path: Path) -> DataSet:
 
 
 def _parts(file: Path) -> dict[Split, tuple[Pixels, NDArray[np.uint8]]]:
-    try:
-        with np.load(file, allow_pickle=False) as held:
-            return {
-                split: _checked(file, name, held[f"{name}_images"], held[f"{name}_labels"])
-                for name, split in _PARTS
-                if f"{name}_images" in held
-            }
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
-        raise DataSetError(
-            f"{file}: expected the arrays of MedMNIST, got {type(error).__name__}; copy it anew"
-        ) from None
+    held = read_arrays(file)
+    return {
+        split: _checked(file, name, held[f"{name}_images"], held[f"{name}_labels"])
+        for name, split in _PARTS
+        if f"{name}_images" in held and f"{name}_labels" in held
+    }
 
 
 def _checked(

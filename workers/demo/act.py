@@ -20,7 +20,7 @@ from streams.kafka_client import client_kwargs
 from streams.scenes.rig import SimulatedScene
 from streams.scenes.truth import expected_windows
 from streams.subscribe import subscribe_events, subscribe_results
-from streams.watch.dead_letters import read_dead_letters
+from streams.topic_ends import read_to_end
 from workers.demo.tally import Tally
 
 T = TypeVar("T")
@@ -94,7 +94,7 @@ class Act:
         """Count this run's dead letters; on a broker of its own also those without a key."""
         sessions = self.tally.sessions
         count = 0
-        async with aclosing(read_dead_letters(self.pipeline.dlq_topic, kafka)) as records:
+        async with aclosing(read_to_end(self.pipeline.dlq_topic, kafka)) as records:
             async for record in records:
                 if record.key is None:
                     count += not self.suffix

@@ -41,6 +41,11 @@ class Remembering:
         """See ``Compute.features``."""
         return self._inner.features
 
+    @property
+    def states(self) -> str:
+        """See ``Compute.states``."""
+        return self._inner.states
+
     def interval_us(self, sample: Sample) -> tuple[int, int] | BadSample:
         """See ``Cutter.interval_us``."""
         return self._inner.interval_us(sample)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 from streams.align.blame import RecordKey, only, records_of, without
 from streams.align.types import Window
@@ -33,13 +34,7 @@ def _answer_in_spite(fuse: Fuse, window: Window, error: Exception) -> Fusion:
     record, answer = blamed
     name = type(error).__name__
     message = f"fusion failed with {name} in the window at {window.start_us} µs that had it"
-    return Fusion(
-        answer.tasks,
-        answer.modalities,
-        model=answer.model,
-        contributions=answer.contributions,
-        culprit=Culprit(*record, _reason(error), name, message),
-    )
+    return replace(answer, culprit=Culprit(*record, _reason(error), name, message))
 
 
 def find_culprit(fuse: Fuse, window: Window) -> tuple[RecordKey, Fusion] | None:

@@ -14,8 +14,8 @@ from schemas.result import ModelRef
 from schemas.sample import Modality, Sample
 from streams.align.types import Window
 from streams.compute import DROPPED, BadSample, Dropped, Fusion
-from workers.backends.base import Decoded, Model
-from workers.backends.serving import check_serves
+from workers.backends.base import Decoded, Model, StatefulModel
+from workers.backends.serving import check_keeps_state, check_serves
 from workers.codecs import cut as cutting
 from workers.device import spare_cores
 from workers.errors import NonFiniteError
@@ -25,6 +25,7 @@ from workers.inference.blame import fuse_each
 from workers.inference.isolation import isolate
 from workers.inference.lanes import Lanes
 from workers.inference.observing import Observer, Unobserved
+from workers.inference.turns import fuse_in_turns
 
 #: Samples decoded in one go on a pool thread: every hand-over between threads costs about 100 µs.
 _BLOCK = 64
@@ -55,10 +56,13 @@ class ModelCompute:
     ) -> None:
         """``max_delay_ms``: unless the pipeline file says another. ``max_queued_samples``: of an
         input that drops, see ``Admission``. ``decode_threads``: the cores that are left where
-        ``None``. Raises ``ModelError``, see ``check_serves``.
+        ``None``. Raises ``ModelError``, see ``check_serves`` and ``check_keeps_state``.
         """
         check_serves(model.ref.name, model.modalities, model.tasks, pipeline)
         self._model = model
+        self._states = model.states if isinstance(model, StatefulModel) else ""
+        if self._states:
+            check_keeps_state(model.ref.name, pipeline)
         self._observer = observer or Unobserved()
         if pipeline.model.max_delay is not None:
             max_delay_ms = pipeline.model.max_delay.total_seconds() * 1_000
@@ -86,7 +90,8 @@ class ModelCompute:
             partial(fuse_each, model.fuse),
             self._lanes,
             max_batch=max_batch,
-            max_delay_ms=max_delay_ms,
+            # In turns, nobody else comes to share the batch.
+            max_delay_ms=0.0 if self._states else max_delay_ms,
             max_pending=16 * max_batch * model.lanes,
             note=partial(self._observer.batch, "fuse", ""),
         )
@@ -100,6 +105,11 @@ class ModelCompute:
     def features(self) -> str:
         """See ``workers.backends.base.Model.features``."""
         return self._model.features
+
+    @property
+    def states(self) -> str:
+        """See ``workers.backends.base.StatefulModel.states``; empty for any other model."""
+        return self._states
 
     @property
     def lanes(self) -> int:
@@ -146,7 +156,9 @@ class ModelCompute:
     async def fuse(self, windows: Sequence[Window]) -> list[Fusion]:
         """See ``streams.compute.Compute.fuse``. Raises only errors that blame no window."""
         due_us = min((window.end_us for window in windows), default=0)
-        return await self._fusion.submit(windows, due_us)
+        if not self._states:
+            return await self._fusion.submit(windows, due_us)
+        return await fuse_in_turns(lambda turn: self._fusion.submit(turn, due_us), windows)
 
     async def _encode_block(self, samples: Sequence[Sample]) -> list[Encoded]:
         """Samples of one input."""

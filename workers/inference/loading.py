@@ -50,5 +50,6 @@ def open_served(
         threads=worker.threads or None,
         find=lambda name, version: choose(ModelSpec(name=name, version=version), registry).folder,
         note_padding=note_padding,
+        pipeline=pipeline,
     )
     return open_model(pipeline.model, where)

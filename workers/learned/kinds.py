@@ -18,8 +18,10 @@ ENCODERS: Mapping[str, str] = {
     "sentence": "encoders.sentence:SentenceVectors",
     "series": "encoders.series:SeriesEncoder",
     "spectrogram": "encoders.spectrogram:SpectrogramCnn",
+    "speech": "encoders.speech:SpeechFunctionals",
     "texture": "encoders.texture:TextureEncoder",
     "vector": "encoders.vector:GivenVector",
+    "words": "encoders.words:WordsEncoder",
 }
 #: Form of fusion -> its class.
 FUSIONS: Mapping[str, str] = {
@@ -31,6 +33,7 @@ FUSIONS: Mapping[str, str] = {
 #: Kind of context -> its class.
 CONTEXTS: Mapping[str, str] = {
     "attention": "context.attention:AttentionContext",
+    "newest": "context.newest:NewestContext",
     "none": "context.none:NoContext",
     "recurrence": "context.recurrence:RecurrenceContext",
 }
@@ -56,7 +59,10 @@ def read_options(kinds: Mapping[str, str], tag: str, value: object) -> BaseModel
         return value
     if not isinstance(value, dict) or not isinstance(value.get(tag), str):
         raise ValueError(f"expected a mapping with {tag}: one of {', '.join(sorted(kinds))}")
-    options: type[BaseModel] = load(kinds, value[tag]).Options
+    try:
+        options: type[BaseModel] = load(kinds, value[tag]).Options
+    except ValueError as error:
+        raise ValueError(f"{tag}: {error}") from None
     try:
         return options.model_validate(value)
     except ValidationError as error:

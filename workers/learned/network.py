@@ -23,11 +23,13 @@ from workers.learned.steps import InputBatch
 @dataclass(frozen=True, slots=True)
 class NetworkOutput:
     """``logits``: task -> (rows, labels). ``shares``: (rows, inputs), each row's sum 1, exactly 0
-    for an input without samples; a row without any sample has all zeros.
+    for an input without samples; a row without any sample has all zeros. ``hidden``: what the heads
+    read, (rows, width).
     """
 
     logits: dict[str, Tensor]
     shares: Tensor
+    hidden: Tensor
 
 
 class FusionNetwork(nn.Module):
@@ -72,7 +74,7 @@ class FusionNetwork(nn.Module):
             steps.append(one)
             present.append(there)
         logits: dict[str, Tensor] = {}
-        parts = []
+        parts, read_by_heads = [], []
         for read, tasks in self._readers.items():
             there = [each & kept for each, kept in zip(present, read, strict=True)]
             hidden, shares = (
@@ -81,10 +83,12 @@ class FusionNetwork(nn.Module):
                 else self._context_then_fused(steps, there)
             )
             parts.append(_adding_up(shares.detach()))
+            read_by_heads.append(hidden)
             logits |= {task: self.heads[key(task)](hidden) for task in tasks}
         # Of several readings each counts alike.
         shares = parts[0] if len(parts) == 1 else _adding_up(torch.stack(parts).sum(dim=0))
-        return NetworkOutput({task: logits[task] for task in self.tasks}, shares)
+        hidden = torch.cat(read_by_heads, dim=1)
+        return NetworkOutput({task: logits[task] for task in self.tasks}, shares, hidden)
 
     def _context_then_fused(
         self, steps: Sequence[Tensor], present: Sequence[Tensor]
@@ -93,7 +97,14 @@ class FusionNetwork(nn.Module):
             context(one, there)
             for context, one, there in zip(self.contexts, steps, present, strict=True)
         ]
-        there = torch.stack([each.any(dim=1) for each in present], dim=1)
+        there = torch.stack(
+            [
+                context.reaches(each)
+                for context, each in zip(self.contexts, present, strict=True)
+                if isinstance(context, Context)
+            ],
+            dim=1,
+        )
         fused: tuple[Tensor, Tensor] = self.fusion(torch.stack(tokens, dim=1), there)
         return fused
 

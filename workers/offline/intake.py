@@ -8,16 +8,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from schemas.envelope import encode_headers
 from schemas.envelope_reader import EnvelopeReader
 from schemas.pipeline import Pipeline
-from schemas.units import US_PER_MS
 from streams.align.clock import ShardClocks, corrects
 from streams.align.spec import AlignSpec
 from streams.align.types import Entry
 from streams.compute import Compute
 from streams.errors import FeedError
 from streams.feed.item import FeedItem
+from streams.feed.wire import record_headers, record_key, record_timestamp_ms
 from streams.metrics import Metrics
 from streams.processor.intake import Intake, take_in
 from streams.processor.outputs import DLQ_PREFIX
@@ -119,18 +118,10 @@ class Desk:
             self._pipeline.topic(item.input),
             0,
             offset,
-            item.start_us // US_PER_MS,
-            item.session.encode(),
+            record_timestamp_ms(item),
+            record_key(item),
             item.payload,
-            encode_headers(
-                id=f"{item.session}-{item.sensor}-{item.start_us}-{item.sequence}",
-                sensor=item.sensor,
-                modality=self._pipeline.inputs[item.input].modality,
-                start_us=item.start_us,
-                end_us=item.end_us,
-                content_type=item.content_type,
-                sequence=item.sequence,
-            ),
+            record_headers(item, self._pipeline),
         )
 
     async def _take_input(self, name: str, pairs: Sequence[tuple[FeedItem, Record]]) -> Intake:

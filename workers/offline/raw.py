@@ -51,6 +51,11 @@ class RawCompute:
         """None are made."""
         return ""
 
+    @property
+    def states(self) -> str:
+        """None is kept."""
+        return ""
+
     async def fuse(self, windows: Sequence[Window]) -> list[Fusion]:
         """Raises ``OfflineError``: there is no model that takes raw payloads."""
         raise OfflineError(

@@ -11,7 +11,7 @@ from schemas.result import Result
 from schemas.settings import KafkaSettings
 from streams.agreement import Agreement, Pairing, Tally
 from streams.kafka_client import client_kwargs
-from streams.results_log import read_results
+from streams.results_log import Logged, read_results
 from streams.topics import check_partitions
 
 
@@ -48,5 +48,6 @@ async def _add_partition(
                     tally.add(*pair)
 
 
-async def _next(results: AsyncIterator[Result]) -> Result | None:
-    return await anext(results, None)
+async def _next(results: AsyncIterator[Logged]) -> Result | None:
+    logged = await anext(results, None)
+    return None if logged is None else logged.result

@@ -80,6 +80,11 @@ class FramedCompute:
         """Of both."""
         return framed_features(self._primary.features, self._shadow.features)
 
+    @property
+    def states(self) -> str:
+        """The primary's: a shadow keeps none."""
+        return self._primary.states
+
     def interval_us(self, sample: Sample) -> tuple[int, int] | BadSample:
         """The primary's."""
         return self._primary.interval_us(sample)

@@ -93,5 +93,12 @@ async def open_shadow(pipeline: Pipeline, worker: WorkerSettings) -> OpenShadow 
     except Exception as error:
         log.error("no shadow: %s: %s", type(error).__name__, " ".join(str(error).split()))
         return None
+    if compute.states:
+        compute.close()
+        log.error(
+            "no shadow: %s keeps state from window to window, and a shadow may miss some",
+            compute.model.name,
+        )
+        return None
     log.info("shadow %s: version %s", compute.model.name, compute.model.version)
     return OpenShadow(compute)

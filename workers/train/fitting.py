@@ -114,14 +114,15 @@ def fit(
     """
     if not training.windows:
         raise TrainError("expected training windows, got none; look at labels and splits")
-    with reproducible(seed):
+    target = resolve_device(device)
+    with reproducible(seed, cuda=target.type == "cuda"):
         run = _Run(
             training,
             validation if validation is not None and validation.windows else None,
             plan,
             optimisation,
             seed=seed,
-            device=resolve_device(device),
+            device=target,
             cache=cache or SampleCache(training.samples),
         )
         return run.run(checkpoints, resume, observer or Unobserved())
@@ -241,7 +242,7 @@ class _Run:
             loss = loss + rules.alone * also
         if not bool(torch.isfinite(loss)):
             raise TrainError(
-                f"step {self._step}: expected a finite loss, got {float(loss)}; lower "
+                f"step {self._step}: expected a finite loss, got {float(loss.detach())}; lower "
                 "optimisation.learning_rate"
             )
         self._optimizer.zero_grad(set_to_none=True)

@@ -19,7 +19,7 @@ from workers.codecs import guarded
 from workers.codecs.image import decode_stretched
 from workers.encoders.base import Bounds, stack
 from workers.learned.encoders.base import Decoded, InputEncoder
-from workers.learned.encoders.convolution import Norm, residual_trunk
+from workers.learned.encoders.convolution import Norm, ResidualTrunk
 from workers.learned.plan import EncoderOptions, Share
 
 _BOUNDS = Bounds(least=4, most=128, spare=2)
@@ -82,7 +82,7 @@ class ImageCnn(InputEncoder):
         super().__init__(options, modality)
         self._rules = options
         self._channels = 3 if options.color else 1
-        self.trunk = residual_trunk(
+        self.trunk = ResidualTrunk(
             self._channels,
             options.widths,
             options.blocks,
@@ -134,8 +134,7 @@ class ImageCnn(InputEncoder):
         return features
 
     def _pooled(self, maps: Tensor) -> Tensor:
-        for stage in self.trunk:
-            maps = stage(maps)
+        maps, _ = self.trunk(maps)
         mean = maps.mean(dim=(2, 3))
         if self._rules.pool == "mean":
             return mean

@@ -1,0 +1,1 @@
+"""Topics recorded as MCAP files, and read back from them: the extra ``mcap``."""

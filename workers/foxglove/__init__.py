@@ -1,0 +1,1 @@
+"""Recordings as MCAP files with Foxglove's schemas, which Foxglove draws: the extra ``mcap``."""

@@ -1,0 +1,1 @@
+"""Where sensors are on a vehicle, and how its cameras see."""

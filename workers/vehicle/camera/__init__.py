@@ -1,0 +1,1 @@
+"""Camera frames to boxes, by a detector that the operator names."""

@@ -1,0 +1,1 @@
+"""Lidar sweeps to boxes, without learnt weights."""

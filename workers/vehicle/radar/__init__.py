@@ -1,0 +1,1 @@
+"""Radar returns, with the car's own speed taken out of them."""
