@@ -34,15 +34,18 @@ class ProjectionPlan(Strict):
     of the samples of one step.
 
     ``input_dropout`` is of features, ``dropout`` of what each layer makes of them; ``noise`` is the
-    standard deviation of what is added to features while training. With ``session``, the samples of
-    a step are made one before the layers; otherwise ``pool`` does so after them. Without ``norm``
-    the last layer is not normalised, so that without hidden ones all is linear.
+    standard deviation of what is added to features while training. ``blend``: while training,
+    features are moved towards those of another sample of the batch by up to this share of the way,
+    see ``workers.learned.blending``. With ``session``, the samples of a step are made one before
+    the layers; otherwise ``pool`` does so after them. Without ``norm`` the last layer is not
+    normalised, so that without hidden ones all is linear.
     """
 
     hidden: tuple[Annotated[int, Field(gt=0, le=4096)], ...] = ()
     input_dropout: Share = 0.0
     dropout: Share = 0.0
     noise: float = Field(default=0.0, ge=0.0)
+    blend: float = Field(default=0.0, ge=0.0, le=4.0)
     pool: Literal["mean", "attention"] = "mean"
     norm: bool = True
     session: SessionNormPlan | None = None

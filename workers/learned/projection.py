@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from workers.learned.blending import blended
 from workers.learned.plan import ProjectionPlan
 from workers.learned.session_norm import SessionNorm
 
@@ -17,6 +18,7 @@ class Projection(nn.Module):
     def __init__(self, features: int, width: int, plan: ProjectionPlan, steps: int) -> None:
         super().__init__()
         self._noise = plan.noise
+        self._blend = plan.blend
         self._steps = steps
         self.session = None if plan.session is None else SessionNorm(plan.session, steps)
         if self.session is not None:
@@ -42,8 +44,8 @@ class Projection(nn.Module):
         """
         if self.session is not None:
             relative, there = self.session(features, steps, present)
-            return self.layers(self._noisy(relative)), there
-        hidden = self.layers(self._noisy(features))
+            return self.layers(self._disturbed(relative, there)), there
+        hidden = self.layers(self._disturbed(features, present))
         weights = present.to(hidden.dtype)
         if self.score is not None:
             score = self.score(hidden)[..., 0].masked_fill(~present, float("-inf"))
@@ -58,7 +60,9 @@ class Projection(nn.Module):
         count = hidden.new_zeros(rows, self._steps).scatter_add(1, steps, present.to(hidden.dtype))
         return total / mass.clamp_min(1e-6).unsqueeze(-1), count > 0
 
-    def _noisy(self, features: Tensor) -> Tensor:
-        if not self.training or not self._noise:
-            return features
-        return features + torch.randn_like(features) * self._noise
+    def _disturbed(self, features: Tensor, present: Tensor) -> Tensor:
+        if self.training and self._noise:
+            features = features + torch.randn_like(features) * self._noise
+        if self.training and self._blend:
+            features = blended(features, present, self._blend)
+        return features
