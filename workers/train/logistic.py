@@ -13,6 +13,7 @@ from torch import nn
 
 from workers.datasets.windows import LabelledWindows
 from workers.errors import TrainError
+from workers.fusion.base import Head
 from workers.learned.network import FusionNetwork, LearnedNetwork, key
 from workers.learned.plan import ModelPlan
 from workers.learned.projection import Projection
@@ -75,6 +76,7 @@ def fit_logistic(
                 bias += offset / len(parts)
             _put(fusion.projections[place], weights, bias)
         head = fusion.heads[key(task)]
+        assert isinstance(head, Head)
         head.weight.copy_(torch.eye(labels))
         head.bias.zero_()
     return TrainedModel(network, modality_of, (), 0, Optimisation(), seed)
