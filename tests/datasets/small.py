@@ -13,7 +13,7 @@ import soundfile
 
 from workers.datasets.base import DataSet
 from workers.datasets.catalog import open_data_set, pipeline
-from workers.train.recording import align
+from workers.train.scenes.recording import align
 
 
 def table(path: Path, rows: list[dict[str, Any]]) -> Path:

@@ -20,6 +20,8 @@ from tests.datasets.small import (
     pocus,
     table,
 )
+from workers.datasets.catalog import names, pipeline
+from workers.datasets.clinc150 import OUT_OF_SCOPE
 from workers.datasets.making import START_US, second
 from workers.errors import DataSetError
 
@@ -87,7 +89,7 @@ def test_banking77_knows_its_categories_from_the_list(tmp_path: Path) -> None:
 
 def test_clinc150_puts_out_of_scope_last(tmp_path: Path) -> None:
     data = load("clinc150", clinc150(tmp_path))
-    assert data.tasks == {"intent": ("balance", "pay_bill", "oos")}
+    assert data.tasks == {"intent": ("balance", "pay_bill", OUT_OF_SCOPE)}
     assert data.splits["oos_val-00001"] == "validation"
 
 
@@ -96,7 +98,7 @@ def test_clinc150_reads_a_test_part_from_a_file_of_any_name(tmp_path: Path) -> N
     other = path.rename(tmp_path / "kept.json")
     data = load("clinc150", other)
     assert set(data.splits.values()) == {"test"}
-    assert [label.label for label in data.labels] == ["oos", "greet"]
+    assert [label.label for label in data.labels] == [OUT_OF_SCOPE, "greet"]
 
 
 def test_emodb_gives_each_utterance_a_slot(tmp_path: Path) -> None:
@@ -223,6 +225,15 @@ def test_an_unknown_option_names_those_there_are(tmp_path: Path) -> None:
 def test_a_wrong_value_of_an_option_is_one_line(tmp_path: Path) -> None:
     with pytest.raises(DataSetError, match=r"pocus: option notes: Input should be 'masked'"):
         load("pocus", pocus(tmp_path), notes="all")
+
+
+def test_an_option_that_takes_several_is_given_them_with_commas(shared_data: Path) -> None:
+    path = shared_data / "vehicle" / "kitti_tracking"
+    assert set(load("kitti_tracking", path, sequences="0012,0000").groups) == {"0012", "0000"}
+
+
+def test_every_data_set_has_a_pipeline_with_the_inputs_it_is_for() -> None:
+    assert {name for name in names() if not pipeline(name).inputs} == set()
 
 
 @pytest.fixture

@@ -36,6 +36,11 @@ def test_of_two_that_cover_as_much_the_earlier_is_given() -> None:
     assert chosen(label(150, 300, "a"), label(0, 150, "z")) == "z"
 
 
+def test_a_label_of_less_than_half_a_window_is_none_unless_asked_for() -> None:
+    assert not Joiner([label(100, 149, "good")]).give(WINDOW)
+    assert Joiner([label(100, 150, "good")]).give(WINDOW)
+
+
 def test_parts_of_one_label_add_up() -> None:
     assert chosen(label(100, 130, "a"), label(130, 170, "b"), label(170, 200, "a")) == "a"
 
@@ -59,7 +64,7 @@ def test_a_label_that_covers_too_little_is_none() -> None:
 
 def test_another_session_and_another_task_do_not_matter() -> None:
     others = [label(0, 300, "x", session="t"), label(0, 300, "x", task="intent")]
-    given = Joiner([label(100, 110, "good"), *others]).give(WINDOW)
+    given = Joiner([label(100, 160, "good"), *others]).give(WINDOW)
     assert {task: one.label for task, one in given.items()} == {"mood": "good", "intent": "x"}
 
 
@@ -102,7 +107,8 @@ def test_the_report_tells_what_became_of_labels_and_windows() -> None:
             label(120, 220, "bad"),
             label(900, 950, "late"),
             label(0, 9, "x", session="gone"),
-        ]
+        ],
+        min_cover=0.0,
     )
     for start in (0, 100, 200, 300):
         books.give(Span("s", start, start + 100))

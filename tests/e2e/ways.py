@@ -13,7 +13,7 @@ from pathlib import Path
 
 import msgspec
 
-from schemas.event import Event, decode_event
+from schemas.object_events import decode_any_event
 from schemas.pipeline import Pipeline
 from schemas.pipeline_file import load_pipeline
 from schemas.result import Result, Timings, encode_result
@@ -21,6 +21,7 @@ from streams.feed.item import FeedItem
 from streams.scenes.catalog import make_scene
 from streams.scenes.rig import SimulatedScene
 from streams.scenes.truth import expected_windows
+from streams.session_events import AnyEvent
 from tests.e2e.durable_broker import durable_stack
 from tests.e2e.harness import Model, Site, WorkerProcess, site
 
@@ -71,7 +72,7 @@ class Outcome:
     """What came of a run: result id -> its content; ids and content of event changes."""
 
     results: dict[str, bytes]
-    events: dict[str, Event]
+    events: dict[str, AnyEvent]
 
 
 class Run:
@@ -115,10 +116,11 @@ class Run:
     async def outcome(self) -> Outcome:
         results = await self.here.results(self.recording.windows, timeout_s=120)
         changes = await self.here.collect("events", lambda found: True, settle_s=1.0)
-        return Outcome(
-            contents(results),
-            {event.id: event for event in (decode_event(one.value or b"") for one in changes)},
-        )
+        events = [
+            decode_any_event(dict(one.headers)["ce_type"].decode(), one.value or b"")
+            for one in changes
+        ]
+        return Outcome(contents(results), {event.id: event for event in events})
 
 
 def contents(results: Sequence[Result]) -> dict[str, bytes]:

@@ -102,7 +102,10 @@ def test_weights_that_are_not_finite_are_refused(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("changed", "told"),
     [
-        ({"plan": {"encoders": {"text": {"kind": "os:system"}}}}, "plan.encoders.text: expected"),
+        (
+            {"plan": {"encoders": {"text": {"kind": "os:system"}}}},
+            "encoders.text.kind: expected",
+        ),
         ({"architecture": "sensorium-learned-9"}, "expected architecture 'sensorium-learned-1'"),
         ({"inputs": {"text": "text"}}, "expected inputs"),
         ({"tasks": {"mood": ["a", "b"]}}, "expected tasks as in the plan"),
@@ -154,6 +157,23 @@ async def test_a_version_of_vectors_of_another_width_fails_its_check(tmp_path: P
     pipeline = pipeline.model_copy(update={"inputs": {**pipeline.inputs, "text": text}})
     with pytest.raises(ModelError, match="expected 6 values, got 3"):
         await open_candidate(pipeline, choose(pipeline.model, Registry(worker.models)), worker)
+
+
+def test_a_model_that_comes_with_the_package_is_found_by_its_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("workers.registry.store.SHIPPED", tmp_path)
+    written = write_small(tmp_path / "small")
+    registry = Registry(tmp_path / "models")
+    found = open_model(
+        ModelSpec(name="small"),
+        Surroundings(
+            MODALITY_OF,
+            device="cpu",
+            find=lambda name, version: choose(ModelSpec(name=name), registry).folder,
+        ),
+    )
+    assert found.ref == written.ref
 
 
 def test_the_card_says_what_a_window_holds_and_what_is_not_known(tmp_path: Path) -> None:

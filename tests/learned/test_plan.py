@@ -26,7 +26,7 @@ def test_a_plan_survives_being_written_as_json() -> None:
 
 def test_an_unknown_kind_of_encoder_is_answered_with_those_there_are() -> None:
     found = complaint(encoders={"text": {"kind": "magic"}})
-    assert found.startswith("encoders.text: expected one of ")
+    assert found.startswith("encoders.text.kind: expected one of ")
     assert "'magic'" in found
 
 

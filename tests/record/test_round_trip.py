@@ -28,6 +28,7 @@ from tests.e2e.harness import Site, site
 from tests.e2e.probe import given
 from tests.e2e.small import START_US, a_pipeline, an_input, worker_on
 from workers.offline import read_windows
+from workers.offline.run import align_recording
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(150)]
 
@@ -40,6 +41,7 @@ def make_pipeline() -> Pipeline:
             "notes": an_input("text", "pen", matcher={"kind": "hold", "max_age": "2s"}),
         },
         {"size": "500ms"},
+        partitions=2,
     )
 
 
@@ -60,18 +62,6 @@ def _text(session: str, input: str, sensor: str, at_ms: int, payload: bytes, k: 
     return FeedItem(session, input, sensor, at_us, at_us, "text/plain", payload, k, at_us)
 
 
-def sensorium(here: Site, *arguments: str) -> dict[str, object]:
-    done = subprocess.run(
-        [sys.executable, "-m", "workers.cli", *arguments, "--json"],
-        env=here.environ,
-        capture_output=True,
-        text=True,
-        timeout=90,
-    )
-    assert done.returncode == 0, done.stderr[-2000:]
-    return dict(json.loads(done.stdout))
-
-
 Windows = dict[tuple[str, int], list[str]]
 
 
@@ -85,49 +75,41 @@ def of_folder(folder: Path) -> Windows:
     }
 
 
-async def test_what_is_aligned_from_a_recording_is_what_the_stream_fused(
-    tmp_path: Path, stack: Stack
-) -> None:
-    items = recording()
-    path, folder = tmp_path / "calls.mcap", tmp_path / "windows"
-    async with worker_on(make_pipeline(), tmp_path, stack, items) as here:
-        await here.end_sessions(["call-a", "call-b"])
-        results = await here.results(10)
-        recorded = await asyncio.to_thread(
-            sensorium,
-            here,
-            *("record", "-p", here.pipeline_arg, "--out", str(path), "--until-end"),
-            *("--with", "results", "--with", "dlq"),
-        )
-        await asyncio.to_thread(
-            sensorium,
-            here,
-            *("align", str(path), "-p", here.pipeline_arg, "--out", str(folder)),
-            *("--start", "recorded"),
-        )
-    streamed: Windows = {
-        (one.session, iso_to_us(one.window.start)): given(one) for one in results if one.final
-    }
-    assert of_folder(folder) == streamed
-    topics = recorded["topics"]
-    assert isinstance(topics, dict)
-    counts = {topic.partition(".")[2]: one["records"] for topic, one in topics.items()}
-    assert counts == {"words": 16 + 2, "notes": 4 + 2, "results": len(results)}
-
-
-async def record(here: Site, path: Path) -> list[Record]:
-    """All records of ``words`` up to their end, in the order of their offsets."""
-    pipeline = here.pipeline
-    with Writer(path, pipeline, channels_of(pipeline, ["words"], [])) as file:
+async def record(here: Site, path: Path, *outputs: str) -> list[Record]:
+    """All records of the inputs, and of some outputs, up to their end; those of ``words`` by
+    partition and offset.
+    """
+    channels = channels_of(here.pipeline, [*here.pipeline.inputs], outputs)
+    with Writer(path, here.pipeline, channels) as file:
         await record_topics(
-            [pipeline.topic("words")],
+            [*channels],
             here.settings.kafka,
             file,
-            Handover(pipeline),
+            Handover(here.pipeline),
             stop=asyncio.Event(),
             until_end=True,
         )
-    return sorted((one.record for one in read_recording([path])), key=lambda one: one.offset)
+    topic = here.pipeline.topic("words")
+    found = [one.record for one in read_recording([path], [topic])]
+    return sorted(found, key=lambda one: (one.partition, one.offset))
+
+
+async def test_what_is_aligned_from_a_recording_is_what_the_stream_fused(
+    tmp_path: Path, stack: Stack
+) -> None:
+    path, folder = tmp_path / "calls.mcap", tmp_path / "windows"
+    async with worker_on(make_pipeline(), tmp_path, stack, recording()) as here:
+        await here.end_sessions(["call-a", "call-b"])
+        results = await here.results(10)
+        await record(here, path, "results", "dlq")
+        played, _ = recorded_playable([path], here.pipeline, start="recorded", now_us=0)
+        await align_recording(played.items(), here.pipeline, folder)
+    assert of_folder(folder) == {
+        (one.session, iso_to_us(one.window.start)): given(one) for one in results if one.final
+    }
+    counts = {topic.partition(".")[2]: count for topic, count in contents(path).counts.items()}
+    # The marks that both sessions are over are records of the inputs, too.
+    assert counts == {"words": 16 + 2, "notes": 4 + 2, "results": len(results), "dlq": 0}
 
 
 async def test_a_recording_that_is_fed_again_is_recorded_to_the_same_records(
@@ -139,9 +121,14 @@ async def test_a_recording_that_is_fed_again_is_recorded_to_the_same_records(
         once = await record(here, first)
         played, _ = recorded_playable([first], here.pipeline, start="recorded", now_us=0)
         await here.feed(played.items())
-        again = (await record(here, tmp_path / "second.mcap"))[len(once) :]
-    assert len(once) == 16
-    assert [msgspec.structs.replace(one, offset=k) for k, one in enumerate(again)] == once
+        twice = await record(here, tmp_path / "second.mcap")
+    first_of_all = {one.partition: one.offset for one in reversed(once)}
+    ends = {one.partition: one.offset + 1 for one in once}
+    again = [one for one in twice if one.offset >= ends[one.partition]]
+    assert (len(once), len(twice), set(first_of_all.values())) == (16, 32, {0})
+    assert [
+        msgspec.structs.replace(one, offset=one.offset - ends[one.partition]) for one in again
+    ] == once
 
 
 async def test_records_from_before_are_left_out_unless_asked_for(

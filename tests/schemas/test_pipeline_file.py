@@ -25,13 +25,22 @@ events:
 """
 
 
-@pytest.mark.parametrize("name", ["call", "vehicle", "diagnosis", "drive"])
+@pytest.mark.parametrize(
+    "name", ["call", "call-real", "diagnosis", "diagnosis-real", "drive", "vehicle"]
+)
 def test_a_shipped_pipeline_loads_by_its_name(name: str) -> None:
     assert load_pipeline(name).pipeline == name
 
 
 def test_nothing_else_is_shipped() -> None:
-    assert sorted(shipped_pipelines()) == ["call", "diagnosis", "drive", "vehicle"]
+    assert sorted(shipped_pipelines()) == [
+        "call",
+        "call-real",
+        "diagnosis",
+        "diagnosis-real",
+        "drive",
+        "vehicle",
+    ]
 
 
 def test_what_a_file_leaves_out_has_a_default() -> None:
@@ -107,7 +116,9 @@ def test_a_sensor_belongs_to_one_input() -> None:
 
 
 def test_an_unknown_pipeline_names_the_shipped_ones() -> None:
-    with pytest.raises(PipelineFileError, match="unknown pipeline; expected one of call, diag"):
+    with pytest.raises(
+        PipelineFileError, match="expected one of call-real, call, diag"
+    ):
         load_pipeline("cal")
 
 

@@ -160,7 +160,7 @@ def test_a_car_that_is_gone_is_closed_and_then_forgotten() -> None:
 
 
 def test_what_is_not_sure_yet_is_told_of_only_where_that_is_asked_for() -> None:
-    doubtful = car(20.0, score=0.6)
+    doubtful = car(20.0, score=0.9)
     for tentative, expected in ((False, []), (True, ["tentative"])):
         drive = Drive(
             model(objects={**DRIVE.objects.model_dump(exclude_none=True), "tentative": tentative})
@@ -222,10 +222,10 @@ def test_a_pipeline_that_would_give_a_list_twice_is_refused(
 
 
 def test_state_is_of_another_kind_with_other_parameters(tmp_path: Path) -> None:
-    text = Parameters(drop=-4.0).model_dump_json().encode()
-    (tmp_path / "p.json").write_bytes(text)
+    text = Parameters(max_tracks=17).model_dump_json().encode()
+    (tmp_path / "other.json").write_bytes(text)
     described = json.loads((SHIPPED / "drive" / "model.json").read_bytes())
-    described |= {"parameters": "p.json", "sha256": hashlib.sha256(text).hexdigest()}
+    described |= {"parameters": "other.json", "sha256": hashlib.sha256(text).hexdigest()}
     (tmp_path / "model.json").write_text(json.dumps(described))
     other = ObjectFusionModel(read_tracking_model(tmp_path), DRIVE)
     assert other.states != model().states

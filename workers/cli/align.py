@@ -83,12 +83,13 @@ def align(
     sessions: SessionsOption = 1,
     apart: ApartOption = 0.0,
     start: Annotated[
-        str,
+        str | None,
         typer.Option(
             metavar="recorded|TIME",
-            help="Event time of the first sample: as the files say, or an RFC 3339 time.",
+            help="Event time of the first sample: as the files say, or an RFC 3339 time. Default: "
+            "recorded for recorded topics and data sets, else 2000-01-01.",
         ),
-    ] = _START,
+    ] = None,
     features: Annotated[
         FeatureKind,
         typer.Option(help="Payloads as they came, or what the pipeline's model encodes them to."),
@@ -141,6 +142,8 @@ def align(
         sessions=sessions,
         apart=apart,
         start=start,
+        start_of_files=_START,
+        start_of_recorded="recorded",
         read=read_options(
             fps=fps,
             times=times,

@@ -89,6 +89,8 @@ def feed(
         sessions=sessions,
         apart=apart,
         start=start,
+        start_of_files="now",
+        start_of_recorded="now",
         read=read_options(
             fps=fps,
             times=times,

@@ -54,7 +54,16 @@ def label(
     min_cover: Annotated[
         float,
         typer.Option(min=0.0, max=1.0, help="A label that covers a smaller share is none."),
-    ] = 0.0,
+    ] = 0.5,
+    pipeline: Annotated[
+        str | None,
+        typer.Option(
+            "--pipeline",
+            "-p",
+            metavar="NAME|FILE",
+            help="Of the windows: what is new in a sliding one is judged, as `train` does.",
+        ),
+    ] = None,
     out: Annotated[
         Path | None,
         typer.Option(metavar="FILE.csv", help="Write the windows' labels there, a line each."),
@@ -63,12 +72,14 @@ def label(
     json: JsonOption = False,
 ) -> None:
     """Give aligned windows their labels. Reports what was dropped, overlaps or has no label."""
+    from schemas.pipeline_file import load_pipeline
     from workers.datasets.aligned import LabelledFolder
     from workers.datasets.base import Label
     from workers.datasets.label_file import write_labels
 
     found, dropped = _labels(labels, topic, config)
-    folder = LabelledFolder(windows, found, rule.value, min_cover)
+    spec = None if pipeline is None else load_pipeline(pipeline)
+    folder = LabelledFolder(windows, found, rule.value, min_cover, spec)
     report = folder.report()
     if out is not None:
         write_labels(

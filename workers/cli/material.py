@@ -40,11 +40,14 @@ def read_material(
     session: str,
     sessions: int,
     apart: float,
-    start: str,
+    start: str | None,
+    start_of_files: str,
+    start_of_recorded: str,
     read: ReadOptions,
 ) -> tuple[Pipeline, Playable]:
-    """The pipeline and what is played into it. Raises ``WrongUsage``, ``PipelineFileError`` or
-    ``DataSetError``.
+    """The pipeline and what is played into it. ``start_of_files``, ``start_of_recorded``: where no
+    ``start`` is named; data sets and recorded topics have times of their own. Raises ``WrongUsage``,
+    ``PipelineFileError`` or ``DataSetError``.
     """
     from schemas.pipeline_file import load_pipeline
     from streams.feed.playable import playable_plan
@@ -57,7 +60,15 @@ def read_material(
         if sessions != 1 or apart:
             raise WrongUsage("--sessions, --apart: a data set has its own sessions; leave them out")
         spec = load_pipeline(pipeline or str(pipeline_file(dataset)))
-        played = read_playable(dataset, data, options, split, spec, start=start, now_us=now_us)
+        played = read_playable(
+            dataset,
+            data,
+            options,
+            split,
+            spec,
+            start=start or start_of_recorded,
+            now_us=now_us,
+        )
         return spec, played
     for name, value in (("--data", data), ("--with", options), ("--split", split)):
         if value:
@@ -72,7 +83,7 @@ def read_material(
             sources,
             spec,
             now_us=now_us,
-            start=start,
+            start=start or start_of_recorded,
             alone=sessions == 1 and not apart,
         )
         if recorded is not None:
@@ -84,7 +95,7 @@ def read_material(
         session=session,
         sessions=sessions,
         apart=apart,
-        start=start,
+        start=start or start_of_files,
         options=read,
     )
     return spec, playable_plan(plan)

@@ -9,7 +9,7 @@ from itertools import pairwise
 import msgspec
 
 from workers.datasets.base import Label
-from workers.datasets.joining import Given, Joiner, Rule, Span
+from workers.datasets.joining import LEAST_COVER, Given, Joiner, Rule, Span
 from workers.datasets.summary import CleanedCount, TaskSummary, task_summary
 
 
@@ -63,7 +63,7 @@ class Bookkeeper:
     """Joins windows one by one and counts what comes of it."""
 
     def __init__(
-        self, labels: Iterable[Label], rule: Rule = "most", min_cover: float = 0.0
+        self, labels: Iterable[Label], rule: Rule = "most", min_cover: float = LEAST_COVER
     ) -> None:
         self._joiner = Joiner(labels, rule, min_cover)
         self._rule: Rule = rule

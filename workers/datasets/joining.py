@@ -15,6 +15,8 @@ from typing import Literal, NamedTuple
 from workers.datasets.base import Cleaned, Label
 
 Rule = Literal["most", "end"]
+#: A label has to be true of at least this share of what is judged.
+LEAST_COVER = 0.5
 
 
 class Span(NamedTuple):
@@ -58,7 +60,7 @@ class Joiner:
     """
 
     def __init__(
-        self, labels: Iterable[Label], rule: Rule = "most", min_cover: float = 0.0
+        self, labels: Iterable[Label], rule: Rule = "most", min_cover: float = LEAST_COVER
     ) -> None:
         if not 0 <= min_cover <= 1:
             raise ValueError(f"min_cover: expected 0 to 1, got {min_cover}")
@@ -87,27 +89,35 @@ class Joiner:
         given: dict[str, Given] = {}
         for task in self.tasks:
             track = self._tracks.get((span.session, task))
-            found = track.within(span) if track is not None else []
-            if found:
-                chosen = self._choose(found, span)
-                if chosen is not None:
-                    given[task] = chosen
+            if track is None:
+                continue
+            chosen = choose(track.within(span), span, self._rule, self._min_cover)
+            if chosen is not None:
+                given[task] = chosen
         return given
 
-    def _choose(self, found: Sequence[Label], span: Span) -> Given | None:
-        covers_us: dict[str, int] = {}
-        for one in found:
-            shared_us = min(one.end_us, span.end_us) - max(one.start_us, span.start_us)
+
+def choose(
+    labels: Sequence[Label], span: Span, rule: Rule = "most", min_cover: float = LEAST_COVER
+) -> Given | None:
+    """What a window is given for one task, ``None`` for nothing. ``labels``: of its session and
+    that task, by start; those that do not reach into the window do not matter.
+    """
+    covers_us: dict[str, int] = {}
+    held: str | None = None
+    for one in labels:
+        shared_us = min(one.end_us, span.end_us) - max(one.start_us, span.start_us)
+        if shared_us > 0:
             covers_us[one.label] = covers_us.get(one.label, 0) + shared_us
-        if self._rule == "end":
-            held = next((one.label for one in found if one.end_us >= span.end_us), None)
-        else:
-            # ``found`` is by start, and the first of equals is taken.
-            held = max(covers_us, key=covers_us.__getitem__)
-        if held is None:
-            return None
-        cover = covers_us[held] / (span.end_us - span.start_us)
-        return None if cover < self._min_cover else Given(held, cover, len(covers_us) > 1)
+            if held is None and one.end_us >= span.end_us:
+                held = one.label
+    if rule == "most" and covers_us:
+        # The first of equals is taken, which began earlier.
+        held = max(covers_us, key=covers_us.__getitem__)
+    if held is None:
+        return None
+    cover = covers_us[held] / (span.end_us - span.start_us)
+    return None if cover < min_cover else Given(held, cover, len(covers_us) > 1)
 
 
 def _tidied(labels: Sequence[Label]) -> tuple[list[Label], int, int]:

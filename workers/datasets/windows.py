@@ -21,6 +21,7 @@ from streams.align.types import Window
 from streams.compute import BadSample, Fusion
 from workers.codecs import cut as cutting
 from workers.datasets.base import DataSet, Label, Split
+from workers.datasets.joining import Span, choose
 from workers.errors import DataSetError
 from workers.offline.intake import Desk, Refused, Taken
 from workers.offline.timeline import Timeline
@@ -29,8 +30,6 @@ from workers.offline.timeline import Timeline
 _POSITION = np.dtype("<u4")
 #: Samples read at a time.
 _AT_ONCE = 256
-#: A label has to be true of at least this share of what is judged.
-_LEAST_COVERED = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +136,7 @@ def label_windows(data: DataSet, pipeline: Pipeline) -> LabelledWindows:
 
     Cut as a worker that reads the whole of it as a backlog cuts it. The label of a window is the
     one that is true of the most of what it is about, and of at least half of that. All samples are
-    kept in memory.
+    kept in memory. Blocks: not for an event loop's own thread.
 
     Raises ``DataSetError`` where no window has a label, and what reading the data set raises.
     """
@@ -211,27 +210,17 @@ class _Keeping:
 
 
 def by_session(labels: Iterable[Label]) -> dict[str, dict[str, list[Label]]]:
-    """Session -> task -> its labels."""
+    """Session -> task -> its labels, by start."""
     found: dict[str, dict[str, list[Label]]] = {}
-    for label in labels:
+    for label in sorted(labels, key=lambda one: one.start_us):
         found.setdefault(label.session, {}).setdefault(label.task, []).append(label)
     return found
 
 
 def labels_of(known: Mapping[str, Sequence[Label]], span_us: tuple[int, int]) -> dict[str, str]:
-    """Task -> the label that is true of the most of a span, and of at least half of it; of equals
-    the earliest. ``known``: of one session, see ``by_session``.
+    """Task -> its label by the rule ``most`` of ``workers.datasets.joining``. ``known``: of one
+    session, see ``by_session``.
     """
-    start_us, end_us = span_us
-    found = {}
-    for task, labels in known.items():
-        covered_us: dict[str, int] = {}
-        for label in labels:
-            common_us = min(end_us, label.end_us) - max(start_us, label.start_us)
-            if common_us > 0:
-                covered_us[label.label] = covered_us.get(label.label, 0) + common_us
-        if covered_us:
-            best = max(covered_us, key=covered_us.__getitem__)
-            if covered_us[best] >= _LEAST_COVERED * (end_us - start_us):
-                found[task] = best
-    return found
+    span = Span("", *span_us)
+    chosen = {task: choose(labels, span) for task, labels in known.items()}
+    return {task: given.label for task, given in chosen.items() if given is not None}

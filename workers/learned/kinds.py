@@ -59,7 +59,10 @@ def read_options(kinds: Mapping[str, str], tag: str, value: object) -> BaseModel
         return value
     if not isinstance(value, dict) or not isinstance(value.get(tag), str):
         raise ValueError(f"expected a mapping with {tag}: one of {', '.join(sorted(kinds))}")
-    options: type[BaseModel] = load(kinds, value[tag]).Options
+    try:
+        options: type[BaseModel] = load(kinds, value[tag]).Options
+    except ValueError as error:
+        raise ValueError(f"{tag}: {error}") from None
     try:
         return options.model_validate(value)
     except ValidationError as error:

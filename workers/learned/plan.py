@@ -109,7 +109,7 @@ class TaskPlan(Strict):
 
 class RulePlan(Strict):
     """A task that a published rule answers from one input, whose encoder is of the same ``kind``;
-    without a sample of the input the task is not answered.
+    where the input tells nothing the task is not answered.
     """
 
     kind: Literal["news2"]

@@ -17,6 +17,8 @@ MODULES: dict[str, str] = {
     "pneumoniamnist": "pneumoniamnist",
     "pocus": "pocus",
     "kitti-tracking": "kitti_tracking",
+    "comma2k19": "comma2k19",
+    "kitti-raw": "kitti_raw",
 }
 
 

@@ -23,7 +23,9 @@ from workers.datasets.kitti_tracking import (
 from workers.demo.site import open_site
 from workers.errors import EvaluationError
 from workers.evaluation.tracks_in_stream import Tracks, track_in_stream
+from workers.model_file import resolve_folder
 from workers.recipes.base import Evaluation, Figure, Options, Progress, Table
+from workers.vehicle.fusion.manifest import read_tracking_model
 from workers.vehicle.kitti import CAMERA, FRAME_US, LIDAR, read_sequence
 from workers.vehicle.scoring import score
 
@@ -44,8 +46,6 @@ _CORRECTED = Disturbance("the same, corrected", lidar_late_us=_LATE_US)
 _COLUMNS = ("HOTA", "DetA", "AssA", "MOTA", "MOTP", "IDSW", "FP", "FN", "Frag")
 _SHARES = 5
 _NOTES = (
-    "The tracker's parameters are fitted on the 7 sequences of the train sequence map only; the "
-    "evaluation fits nothing.",
     "Scores are TrackEval's, of boxes in the image: ignored are its rules for what is truncated, "
     "occluded or not labelled.",
     "Every sequence is a session; its detections went through Kafka, the aligner and a worker, "
@@ -203,7 +203,12 @@ def _evaluation(
         for kind in ("car", "pedestrian")
     ]
     tables.append(_table("car", "fused, by sequence", [(n, fused["car"][n]) for n in names]))
-    notes = list(_NOTES)
+    model = read_tracking_model(resolve_folder(load_pipeline("drive").model.name))
+    notes = [
+        f"The evaluation fits nothing; the tracker is model {model.ref.name} {model.ref.version}. "
+        f"Its parameters: {model.data}",
+        *_NOTES,
+    ]
     if tracks.failures:
         notes.append(f"{tracks.failures} windows had no answer.")
     return Evaluation(

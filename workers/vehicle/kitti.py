@@ -1,8 +1,8 @@
 """A sequence of KITTI tracking: detections of lidar and camera, as the tracker takes them, and the
 truth.
 
-Files are as in ``label_02/``, ``det_lidar3d_*/CLASS/`` and ``det_camera2d_*/CLASS/``: boxes in space
-in the camera's frame (x right, y down, z forward; the place is the middle of the underside), which
+Files: ``label_02/``, ``det_lidar3d_*/CLASS/``, ``det_camera2d_*/CLASS/``. Boxes in space are
+in the camera's frame (x right, y down, z forward; the place is the middle of the underside), and
 become boxes in a frame at the camera with the vehicle's axes (x forward, y left, z up).
 """
 

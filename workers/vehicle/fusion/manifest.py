@@ -33,10 +33,11 @@ class ObjectsManifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 @dataclass(frozen=True, slots=True)
 class TrackingModel:
-    """A model as it lies in its folder."""
+    """A model as it lies in its folder. ``data``: what its parameters were fitted on."""
 
     ref: ModelRef
     parameters: Parameters
+    data: str = ""
 
 
 def read_tracking_model(folder: Path) -> TrackingModel:
@@ -67,4 +68,5 @@ def read_tracking_model(folder: Path) -> TrackingModel:
         parameters = load_parameters(path)
     except TrackingError as error:
         raise ModelError(name, str(error)) from None
-    return TrackingModel(ModelRef(manifest.name, manifest.version, digest), parameters)
+    ref = ModelRef(manifest.name, manifest.version, digest)
+    return TrackingModel(ref, parameters, manifest.data)

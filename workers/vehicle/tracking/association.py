@@ -2,7 +2,8 @@
 
 As in ByteTrack (Zhang et al. 2022) the sure detections choose first, then the others among the
 tracks that are left. As in DeepFusionMOT (Wang et al. 2022) a track that only a camera has seen
-is found by a lidar through the image.
+is found by a lidar through the image. What is left then chooses once more by wider gates, as in
+C-BIoU (Yang et al. 2023): a new track's motion is not known yet.
 """
 
 from __future__ import annotations
@@ -37,22 +38,23 @@ def associate(
     """
     left, right = pairs(tracks.session[rows], detections.session)
     left = rows[left]
-    cost, allowed = _COSTS[detections.kind](tables, tracks, left, detections, right, lag_s, ego)
+    cost, close, wide = _COSTS[detections.kind](tables, tracks, left, detections, right, lag_s, ego)
+    allowed = close | wide
     if detections.kind is not Kind.RADAR:
         allowed &= tracks.classes[left, detections.classes[right]] >= _LEAST_CLASS_LOG
     left, right, cost = left[allowed], right[allowed], cost[allowed]
+    close, wide = close[allowed], wide[allowed]
     sure = evidence >= tables.sensors[detections.kind].sure[detections.classes]
-    taken = np.zeros(len(tracks), np.bool_)
+    mine, theirs = np.zeros(len(tracks), np.bool_), np.zeros(detections.count, np.bool_)
     found: list[tuple[Integers, Integers]] = []
-    for stage in (sure, ~sure):
-        kept = stage[right] & ~taken[left]
-        chosen, theirs = assign(left[kept], right[kept], cost[kept], tracks.session[left[kept]])
-        taken[chosen] = True
-        found.append((chosen, theirs))
+    for stage in (close & sure[right], close & ~sure[right], wide & sure[right]):
+        kept = np.flatnonzero(stage & ~mine[left] & ~theirs[right])
+        one, other = assign(left[kept], right[kept], cost[kept], tracks.session[left[kept]])
+        mine[one] = theirs[other] = True
+        found.append((one, other))
     both = np.concatenate([each[0] for each in found])
-    theirs = np.concatenate([each[1] for each in found])
     order = np.argsort(both, kind="stable")
-    return both[order], theirs[order]
+    return both[order], np.concatenate([each[1] for each in found])[order]
 
 
 def _in_space(
@@ -63,7 +65,7 @@ def _in_space(
     right: Integers,
     lag_s: Floats,
     _ego: Floats,
-) -> tuple[Floats, Flags]:
+) -> tuple[Floats, Flags, Flags]:
     """Distance in the plane as a share of the gate, and 1 - overlap in the image where both are
     there, weighted; a track without a place is compared in the image alone.
     """
@@ -76,8 +78,9 @@ def _in_space(
     weight = np.where(same, tables.classes.iou_weight[classes], 0.0)
     placed = tracks.placed[left]
     cost = np.where(placed, (1 - weight) * distance + weight * (1 - shared), 1 - shared)
-    near = distance <= 1.0
-    return cost, np.where(placed, near, same & (shared >= tables.classes.gate_iou[classes]))
+    alike = same & (shared >= tables.classes.gate_iou[classes])
+    close = np.where(placed, distance <= 1.0, alike)
+    return cost, close, placed & alike & (distance <= tables.classes.far[classes])
 
 
 def _in_image(
@@ -88,11 +91,17 @@ def _in_image(
     right: Integers,
     lag_s: Floats,
     _ego: Floats,
-) -> tuple[Floats, Flags]:
-    """1 - overlap of the boxes."""
+) -> tuple[Floats, Flags, Flags]:
+    """1 - overlap of the boxes, and so much more for what only overlaps widened."""
+    classes = detections.classes[right]
     shared, same = _in_both_images(tracks, left, detections, right)
-    gate = tables.classes.gate_iou[detections.classes[right]]
-    return 1 - shared, same & (shared >= gate)
+    share = tables.classes.widened[classes]
+    widened = overlap(
+        _widened(tracks.edge[left], share), _widened(detections.image_boxes[right], share)
+    )
+    gate = tables.classes.gate_iou[classes]
+    cost = (1 - shared) + (1 - widened)
+    return cost, same & (shared >= gate), same & (widened >= gate)
 
 
 def _in_both_images(
@@ -106,6 +115,11 @@ def _in_both_images(
     return overlap(tracks.edge[left], detections.image_boxes[right]), same
 
 
+def _widened(boxes: Floats, share: Floats) -> Floats:
+    more = share[:, None] * (boxes[:, 2:] - boxes[:, :2])
+    return np.concatenate([boxes[:, :2] - more, boxes[:, 2:] + more], axis=1)
+
+
 def _by_radar(
     tables: Tables,
     tracks: Tracks,
@@ -114,7 +128,7 @@ def _by_radar(
     right: Integers,
     _lag_s: Floats,
     ego: Floats,
-) -> tuple[Floats, Flags]:
+) -> tuple[Floats, Flags, Flags]:
     """Squared Mahalanobis distance of range, bearing and range rate, as a share of its gate."""
     radar = tables.plain.radar
     noise = np.array([radar.range_m, radar.bearing_rad, radar.range_rate_mps])
@@ -132,7 +146,8 @@ def _by_radar(
         + residual[:, 1] * solved[:, 1]
         + residual[:, 2] * solved[:, 2]
     ) / radar.gate
-    return distance, tracks.placed[left] & (distance <= 1.0)
+    near = tracks.placed[left] & (distance <= 1.0)
+    return distance, near, np.zeros(len(near), np.bool_)
 
 
 _COSTS = {Kind.BOXES: _in_space, Kind.IMAGE: _in_image, Kind.RADAR: _by_radar}

@@ -58,7 +58,7 @@ def _weighted(weights: Floats, seen: Floats) -> Floats:
     return total
 
 
-def survived(existence: Floats, dt_s: Floats, turnover_s: float) -> Floats:
+def survived(existence: Floats, dt_s: Floats, turnover_s: Floats) -> Floats:
     """Log odds after ``dt_s`` (n,) of which nothing is known."""
     left = np.exp(-dt_s / turnover_s)
     # With p = 1 / (1 + e^-L): p·left / (1 - p·left) = left / (e^-L + 1 - left).

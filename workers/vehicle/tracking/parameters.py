@@ -91,8 +91,13 @@ class ClassValues(_Values):
     in the image, in box heights per s². ``speed_mps``: standard deviation of a new track's
     velocity. ``gate_m``, ``gate_iou``: a box in space (in the image) farther from the prediction
     (with a smaller overlap) is not the same object; ``iou_weight``: share of the image's overlap
-    in the cost where both are known. ``birth_iou``: a detection that overlaps a track that was
-    just updated so much opens no other.
+    in the cost where both are known. ``widened``: for what is left, boxes in an image are compared
+    once more with so much of their size added on every side; ``far``: and places up to so many
+    gates apart, where the boxes overlap in the image. ``birth_iou``: a detection that overlaps a
+    track that was just updated so much opens no other. ``confirm``: log odds of existence from
+    which a track is told of, ``suspend``: below which it is no longer, ``drop``: below which it is
+    closed. ``max_unseen_s``: one that no sensor saw for so long is closed. ``turnover_s``: mean
+    time after which an object is no longer there, of which nothing else tells.
     """
 
     boxes: SensorValues = SensorValues()
@@ -104,30 +109,31 @@ class ClassValues(_Values):
     gate_m: Positive = 4.0
     gate_iou: Share = 0.3
     iou_weight: Share = 0.5
+    widened: Annotated[float, Field(ge=0)] = 0.4
+    far: Annotated[float, Field(ge=1)] = 3.0
     birth_iou: Share = 0.6
     confirm: float = 1.5
     suspend: float = 0.0
+    drop: float = -4.0
+    max_unseen_s: Positive = 1.5
+    turnover_s: Positive = 20.0
     size_m: tuple[Positive, Positive, Positive] = (4.0, 1.7, 1.5)
 
 
 class Parameters(_Values):
     """All of it. ``classes``: names by index, the order in which detections number them.
 
-    ``class_error``: how often a sensor names a wrong class. ``drop``: log odds of existence below
-    which a track is closed. ``bound``: log odds go no farther from 0. ``max_unseen_s``: a track
-    that no sensor saw for so long is closed. ``turnover_s``: mean time after which an object is no
-    longer there, of which nothing else tells. ``max_tracks`` of one session: beyond it the least
-    sure are dropped. ``note``: what the values were fitted on.
+    ``class_error``: how often a sensor names a wrong class. ``bound``: log odds of existence go no
+    farther from 0. ``max_tracks`` of one session: beyond it the least sure are dropped.
+    ``focal_px``: how many pixels high 1 m is at 1 m, where a track has no box in an image.
+    ``note``: what the values were fitted on.
     """
 
     classes: tuple[str, ...] = ("car", "pedestrian")
     values: tuple[ClassValues, ...] = (ClassValues(), ClassValues())
     radar: RadarValues = RadarValues()
     class_error: Annotated[float, Field(gt=0, lt=1)] = 0.02
-    drop: float = -3.0
     bound: Positive = 8.0
-    max_unseen_s: Positive = 1.5
-    turnover_s: Positive = 20.0
     max_tracks: Annotated[int, Field(ge=1, le=1024)] = 128
     focal_px: Positive = 720.0
     note: str = ""

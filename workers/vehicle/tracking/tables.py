@@ -49,9 +49,14 @@ class ClassTable:
     gate_m: Floats
     gate_iou: Floats
     iou_weight: Floats
+    widened: Floats
+    far: Floats
     birth_iou: Floats
     confirm: Floats
     suspend: Floats
+    drop: Floats
+    max_unseen_s: Floats
+    turnover_s: Floats
     size_m: Floats
 
 

@@ -112,22 +112,23 @@ class Tracker:
             session = tracks.session[rows]
             speed, yaw_rate = batch.speed_mps[session], batch.yaw_rate_radps[session]
             follow_car(tracks, rows, dt_s[rows], speed, yaw_rate)
-        tracks.existence = survived(tracks.existence, dt_s, self.parameters.turnover_s)
+        tracks.existence = survived(tracks.existence, dt_s, table.turnover_s[kind])
 
     def _judge(self, tracks: Tracks, batch: Batch) -> Tracks:
         """Set each track's status; those never confirmed that are given up are not kept."""
-        plain, table, kind = self.parameters, self._tables.classes, self._class(tracks)
-        told = tracks.status != Status.TENTATIVE
-        told |= tracks.existence >= table.confirm[kind]
+        table, kind = self._tables.classes, self._class(tracks)
+        before = tracks.status != Status.TENTATIVE
+        told = before | (tracks.existence >= table.confirm[kind])
         sure = told & (tracks.existence >= table.suspend[kind]) & (tracks.support != 0)
         tracks.status = np.where(
             sure, Status.CONFIRMED, np.where(told, Status.COASTED, Status.TENTATIVE)
         ).astype(np.int64)
         unseen = batch.times_us[tracks.session] - tracks.seen_us
-        closed = (tracks.existence < plain.drop) | (unseen > plain.max_unseen_s * 1e6)
+        closed = tracks.existence < table.drop[kind]
+        closed |= unseen > table.max_unseen_s[kind] * 1e6
         closed |= self._too_many(tracks, closed)
-        tracks.status[closed & told] = Status.CLOSED
-        return tracks.taken(told | ~closed)
+        tracks.status[closed] = Status.CLOSED
+        return tracks.taken(before | ~closed)
 
     def _too_many(self, tracks: Tracks, closed: Flags) -> Flags:
         """The least sure beyond ``max_tracks`` of a session; the older of two is kept."""
