@@ -19,7 +19,8 @@ def a_context(ahead: int) -> AttentionContext:
 
 def answers(context: AttentionContext, steps: torch.Tensor, present: torch.Tensor) -> torch.Tensor:
     with torch.inference_mode():
-        return context(steps, present)
+        found: torch.Tensor = context(steps, present)
+        return found
 
 
 def test_without_looking_ahead_the_last_step_asks() -> None:
