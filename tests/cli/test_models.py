@@ -36,6 +36,7 @@ def test_list_has_the_shipped_models_and_marks_what_is_active(
         ("call", True, "shipped"),
         ("diagnosis", True, "shipped"),
         ("diagnosis-real", True, "shipped"),
+        ("drive", True, "shipped"),
         ("vehicle", True, "shipped"),
     ]
 

@@ -63,6 +63,8 @@ CASES: dict[str, tuple[dict[str, Any], Callable[[int], Sample]]] = {
     "spectrogram": ({"widths": [4, 8]}, sound),
     "series": ({"width": 8}, reading),
     "sentence": ({"max_tokens": 8}, words),
+    "speech": ({}, sound),
+    "words": ({"buckets": 256, "width": 8}, words),
 }
 
 
@@ -86,7 +88,14 @@ def features(model: LearnedModel, samples: list[Sample]) -> list[bytes]:
 
 @pytest.mark.parametrize(
     "kind",
-    ["vector", "image", "spectrogram", "series", pytest.param("sentence", marks=pytest.mark.slow)],
+    [
+        "vector",
+        "image",
+        "spectrogram",
+        "series",
+        "words",
+        pytest.param("sentence", marks=pytest.mark.slow),
+    ],
 )
 def test_a_feature_does_not_depend_on_what_else_is_encoded(kind: str) -> None:
     if kind == "sentence":
@@ -100,7 +109,7 @@ def test_a_feature_does_not_depend_on_what_else_is_encoded(kind: str) -> None:
     assert len(set(together)) > 1
 
 
-@pytest.mark.parametrize("kind", ["image", "spectrogram", "series", "vector"])
+@pytest.mark.parametrize("kind", ["image", "spectrogram", "series", "speech", "vector", "words"])
 def test_a_payload_that_is_none_of_its_kind_is_a_bad_sample(kind: str) -> None:
     model, make = model_of(kind), CASES[kind][1]
     sample = make(0)

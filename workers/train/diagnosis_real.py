@@ -27,11 +27,12 @@ from workers.evaluation.predictions import Predictions
 from workers.learned.file import LearnedManifest, Measured, Origin
 from workers.learned.network import LearnedNetwork
 from workers.learned.plan import ModelPlan
-from workers.train.fitting import TrainedModel, fit
+from workers.train.fitting import fit
 from workers.train.plan import model_of, pipeline_of, read_train_plan
 from workers.train.predict import predict
 from workers.train.saving import save_trained
 from workers.train.scores import scores_of
+from workers.train.trained import TrainedModel
 
 PLAN = Path(__file__).with_suffix(".yaml")
 XRAY_TASK, NOTE_TASK = "pneumonia", "note_section"
@@ -197,7 +198,7 @@ def measured(trained: TrainedModel, windows: LabelledWindows) -> dict[str, Measu
             names = tuple(map(str, range(len(known))))
             times = np.zeros(len(known), np.int64)
             answers = Predictions(task, windows.tasks[task], names, names, times, known, values)
-            found[f"{task} auc"] = auc(answers, np.ones(len(known)))
+            found[f"{task} auc"] = float(auc(answers, np.ones((1, len(known))))[0])
     return {name: Measured(round(value, 4)) for name, value in found.items()}
 
 
