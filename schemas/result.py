@@ -117,6 +117,19 @@ class Timings(msgspec.Struct, frozen=True):
     idle: list[str] = []
 
 
+class Score(msgspec.Struct, frozen=True):
+    """A number that a published rule gives, beside the task's probabilities.
+
+    ``value``: the aggregate, at most ``highest``. ``parts``: parameter -> its points. ``missing``:
+    parameters that were not measured; the true aggregate is at least ``value`` then.
+    """
+
+    value: float
+    highest: float
+    parts: dict[str, float]
+    missing: list[str]
+
+
 class Result(msgspec.Struct, frozen=True):
     """The fused inference for one window of one session.
 
@@ -127,7 +140,8 @@ class Result(msgspec.Struct, frozen=True):
     shares, of attention where it has any. ``contributions``: only where the pipeline file asks for
     them. ``failure``: why the model has no answer, where it failed on the window and no single
     sample was to blame; ``tasks`` and ``modalities`` are empty then. ``objects``: only of a model
-    that tracks objects; those that it knows of after this window, by id.
+    that tracks objects; those that it knows of after this window, by id. ``scores``: by task, of
+    those that a published rule answers.
     """
 
     id: str
@@ -146,6 +160,7 @@ class Result(msgspec.Struct, frozen=True):
     contributions: Contributions | msgspec.UnsetType = msgspec.UNSET
     failure: str | msgspec.UnsetType = msgspec.UNSET
     objects: list[TrackedObject] | msgspec.UnsetType = msgspec.UNSET
+    scores: dict[str, Score] | msgspec.UnsetType = msgspec.UNSET
 
 
 _encoder = msgspec.json.Encoder()

@@ -9,7 +9,7 @@ from typing import Protocol
 
 from schemas.contributions import Contributions
 from schemas.objects import TrackedObject
-from schemas.result import ModelRef
+from schemas.result import ModelRef, Score
 from schemas.sample import Sample
 from streams.align.types import Window
 
@@ -66,6 +66,7 @@ class Fusion:
     ``objects``: of a model that tracks objects, those that it knows of after the window.
     ``state``: what the model wants to be given with the session's next window, at most
     ``MAX_STATE_BYTES``; ``None`` leaves what it was given as it is.
+    ``scores``: of those tasks that a published rule answers.
     """
 
     tasks: Mapping[str, Mapping[str, float]]
@@ -76,6 +77,7 @@ class Fusion:
     failure: str | None = None
     objects: Sequence[TrackedObject] | None = None
     state: bytes | None = None
+    scores: Mapping[str, Score] | None = None
 
 
 class Cutter(Protocol):

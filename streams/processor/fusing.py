@@ -184,4 +184,5 @@ def _result(
         contributions=msgspec.UNSET if answer.contributions is None else answer.contributions,
         failure=msgspec.UNSET if answer.failure is None else answer.failure,
         objects=msgspec.UNSET if answer.objects is None else list(answer.objects),
+        scores=msgspec.UNSET if answer.scores is None else dict(answer.scores),
     )

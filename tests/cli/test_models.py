@@ -35,6 +35,7 @@ def test_list_has_the_shipped_models_and_marks_what_is_active(
     assert [(one["name"], one["active"], one["source"]) for one in found] == [
         ("call", True, "shipped"),
         ("diagnosis", True, "shipped"),
+        ("diagnosis-real", True, "shipped"),
         ("vehicle", True, "shipped"),
     ]
 

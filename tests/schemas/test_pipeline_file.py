@@ -25,13 +25,22 @@ events:
 """
 
 
-@pytest.mark.parametrize("name", ["call", "vehicle", "diagnosis", "drive"])
+@pytest.mark.parametrize(
+    "name", ["call", "call-real", "diagnosis", "diagnosis-real", "drive", "vehicle"]
+)
 def test_a_shipped_pipeline_loads_by_its_name(name: str) -> None:
     assert load_pipeline(name).pipeline == name
 
 
 def test_nothing_else_is_shipped() -> None:
-    assert sorted(shipped_pipelines()) == ["call", "diagnosis", "drive", "vehicle"]
+    assert sorted(shipped_pipelines()) == [
+        "call",
+        "call-real",
+        "diagnosis",
+        "diagnosis-real",
+        "drive",
+        "vehicle",
+    ]
 
 
 def test_what_a_file_leaves_out_has_a_default() -> None:

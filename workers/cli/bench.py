@@ -20,6 +20,7 @@ from workers.cli.bench_options import (
     print_report,
     progress,
 )
+from workers.cli.bench_vehicle import VEHICLE_EXAMPLE, vehicle
 from workers.cli.children import run_with_children
 from workers.cli.failures import WorkFailed, WrongUsage
 from workers.cli.options import ConfigOption, example, read_settings
@@ -210,6 +211,7 @@ def soak(
 
 bench.command("inference", epilog=INFERENCE_EXAMPLE)(inference)
 bench.command("precision", epilog=PRECISION_EXAMPLE)(precision)
+bench.command("vehicle", epilog=VEHICLE_EXAMPLE)(vehicle)
 
 
 def _trouble(late: str, silent: str | None, fast: int, offset: str) -> Trouble:

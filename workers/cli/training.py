@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from workers.cli.failures import WrongUsage
-from workers.cli.output import print_json, print_table, print_text
+from workers.cli.output import is_terminal, print_json, print_table, print_text
 
 if TYPE_CHECKING:
     from rich.progress import Progress
@@ -53,6 +54,7 @@ def train_plan(
                 TimeElapsedColumn(),
                 console=Console(stderr=True),
                 transient=True,
+                disable=not is_terminal(sys.stderr),
             )
         )
         observers: list[Any] = [_Bars(bars)]

@@ -68,15 +68,25 @@ _scalars = msgspec.json.Decoder(Readings)
 _shapes = msgspec.json.Decoder(dict[str, msgspec.Raw])
 
 
+def canonical(name: str) -> str:
+    """The one spelling of a channel's name; lower case with underscores where it is not known.
+
+    >>> [canonical(name) for name in ("ABP Sys", "RR", "SpO2", "My-Channel")]
+    ['abp_sys', 'resp', 'spo2', 'my_channel']
+    """
+    lowered = name.strip().lower().replace(" ", "_").replace("-", "_")
+    return _ALIASES.get(lowered, lowered)
+
+
 def channel_slot(name: str) -> int:
     """Slot of a channel name, 0 to SLOTS - 1.
 
     >>> channel_slot("ABP Sys") == channel_slot("abp_sys") == 4
     True
     """
-    lowered = name.strip().lower().replace(" ", "_").replace("-", "_")
-    known = _SLOT.get(_ALIASES.get(lowered, lowered))
-    return len(RANGES) + zlib.crc32(lowered.encode()) % SPARE_SLOTS if known is None else known
+    found = canonical(name)
+    known = _SLOT.get(found)
+    return len(RANGES) + zlib.crc32(found.encode()) % SPARE_SLOTS if known is None else known
 
 
 def _normalise(values: NDArray[np.float64], slot: int) -> NDArray[np.float64]:
@@ -107,6 +117,28 @@ def _statistics(
     )
 
 
+def read_channels(payload: bytes, media: MediaType) -> tuple[dict[str, list[float | None]], float]:
+    """Values by channel as the payload has them, and their rate in Hz (1 for single values).
+
+    Raises ``CodecError`` as ``decode_series`` does.
+    """
+    if media.essence != "application/json":
+        raise CodecError(
+            "unknown_content_type", f"expected application/json, got {media.essence!r:.80}"
+        )
+    channels, rate_hz = _read(payload)
+    if len(channels) > MAX_CHANNELS:
+        raise CodecError(
+            "too_many_channels", f"expected at most {MAX_CHANNELS} channels, got {len(channels)}"
+        )
+    for listed in channels.values():
+        if len(listed) > MAX_VALUES:
+            raise CodecError(
+                "too_many_values", f"expected at most {MAX_VALUES} values, got {len(listed)}"
+            )
+    return channels, rate_hz
+
+
 def _read(payload: bytes) -> tuple[dict[str, list[float | None]], float]:
     if "channels" in read_json(payload, _shapes):
         block = read_json(payload, _waveforms)
@@ -123,21 +155,9 @@ def decode_series(payload: bytes, media: MediaType) -> NDArray[np.float32]:
     null is a missing value. Raises ``CodecError``: ``unknown_content_type``, ``not_utf8``,
     ``not_json``, ``bad_json``, ``too_many_channels``, ``too_many_values``.
     """
-    if media.essence != "application/json":
-        raise CodecError(
-            "unknown_content_type", f"expected application/json, got {media.essence!r:.80}"
-        )
-    channels, rate_hz = _read(payload)
-    if len(channels) > MAX_CHANNELS:
-        raise CodecError(
-            "too_many_channels", f"expected at most {MAX_CHANNELS} channels, got {len(channels)}"
-        )
+    channels, rate_hz = read_channels(payload, media)
     vector = np.zeros((SLOTS, STATISTICS), np.float32)
     for name, listed in sorted(channels.items()):
-        if len(listed) > MAX_VALUES:
-            raise CodecError(
-                "too_many_values", f"expected at most {MAX_VALUES} values, got {len(listed)}"
-            )
         values = np.asarray([value for value in listed if value is not None], np.float64)
         if values.size:
             slot = channel_slot(name)

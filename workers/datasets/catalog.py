@@ -25,6 +25,7 @@ _MODULES: Mapping[str, str] = {
         "banking77",
         "clinc150",
         "emodb",
+        "call_real",
         "pneumoniamnist",
         "pocus",
         "meld",
@@ -69,11 +70,15 @@ def importer(name: str) -> Importer:
 
 
 def pipeline_file(name: str) -> Path:
-    """The pipeline file that a data set is for. Raises ``DataSetError`` for an unknown name."""
+    """The pipeline file that a data set is for: its own, or the shipped one that it was made for.
+
+    Raises ``DataSetError`` for an unknown name.
+    """
     importer(name)
     if name in _SHIPPED:
         return shipped_pipelines()[_SHIPPED[name]]
-    return Path(str(resources.files("workers.datasets"))) / "pipelines" / f"{name}.yaml"
+    own = Path(str(resources.files("workers.datasets"))) / "pipelines" / f"{name}.yaml"
+    return own if own.is_file() else shipped_pipelines()[name.replace("_", "-")]
 
 
 def pipeline(name: str) -> Pipeline:

@@ -15,7 +15,7 @@ from workers.datasets.sentences import Sentence, sentence_data_set
 from workers.errors import DataSetError
 
 ABOUT = "150 intents in 10 domains and out of scope, from one sentence"
-OUT_OF_SCOPE = "oos"
+OUT_OF_SCOPE = "out_of_scope"
 _KEYS: tuple[tuple[str, Split], ...] = (
     ("train", "train"),
     ("oos_train", "train"),
@@ -29,7 +29,7 @@ _KEYS: tuple[tuple[str, Split], ...] = (
 def load(path: Path) -> DataSet:
     """Read the JSON files of a folder (``data_*.json``), or one file of any name.
 
-    The label of what is out of scope is ``oos``, last in the list of labels, where it occurs.
+    The label of what is out of scope is ``out_of_scope``, last in the list, where it occurs.
     """
     files = [path] if path.is_file() else sorted(path.glob("data_*.json"))
     cleaning = Cleaning()

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+import numpy as np
 import soundfile
 
 from schemas.units import US_PER_S
@@ -38,18 +39,23 @@ class _Utterance(NamedTuple):
     number: int
 
 
-def load(path: Path, *, slot_s: float = 10.0) -> DataSet:
+def load(path: Path, *, slot_s: float = 10.0, shuffled: int | None = None) -> DataSet:
     """Read the folder; a session is a speaker.
 
     Each utterance is one sample, whole, with the interval that it lasts. It begins at the next
     multiple of ``slot_s`` after the one before has ended, so that windows of ``slot_s`` seconds
-    (longer than any of EMO-DB's sentences) hold one utterance each. Utterances of other emotions
-    are dropped.
+    (longer than any of EMO-DB's sentences) hold one utterance each. A label is true until the slot
+    is over: nothing else is said in it. Utterances of other emotions are dropped. A speaker's
+    utterances follow each other by file name, or in an order that the seed ``shuffled`` draws.
     """
     if slot_s <= 0:
         raise DataSetError(f"slot_s: expected seconds above 0, got {slot_s}")
     cleaning = Cleaning()
-    utterances = _placed(sorted(_listed(path, cleaning)), round(slot_s * US_PER_S))
+    listed = sorted(_listed(path, cleaning))
+    if shuffled is not None:
+        listed = [listed[at] for at in np.random.default_rng(shuffled).permutation(len(listed))]
+    slot_us = round(slot_s * US_PER_S)
+    utterances = _placed(listed, slot_us)
     if not utterances:
         raise nothing_of(
             path, "labels.csv with its FLAC files, or files named as EMO-DB names them"
@@ -74,7 +80,13 @@ def load(path: Path, *, slot_s: float = 10.0) -> DataSet:
         "emodb",
         items,
         sorted_labels(
-            Label(f"speaker-{one.speaker}", one.start_us, one.end_us, "emotion", one.emotion)
+            Label(
+                f"speaker-{one.speaker}",
+                one.start_us,
+                _slot_end_us(one.end_us, slot_us),
+                "emotion",
+                one.emotion,
+            )
             for one in utterances
         ),
         {"emotion": EMOTIONS},
@@ -130,9 +142,14 @@ def _placed(listed: Sequence[tuple[str, Path, str]], slot_us: int) -> list[_Utte
         number = numbers.get(speaker, 0)
         end_us = start_us + _duration_us(file)
         utterances.append(_Utterance(file, speaker, emotion, start_us, end_us, number))
-        free_us[speaker] = START_US - (START_US - end_us) // slot_us * slot_us
+        free_us[speaker] = _slot_end_us(end_us, slot_us)
         numbers[speaker] = number + 1
     return utterances
+
+
+def _slot_end_us(at_us: int, slot_us: int) -> int:
+    """The end of the slot that something ended in."""
+    return START_US - (START_US - at_us) // slot_us * slot_us
 
 
 def _duration_us(file: Path) -> int:

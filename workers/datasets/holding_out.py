@@ -15,12 +15,13 @@ PREFIX = "kept-"
 
 
 def with_test_set(data: DataSet, kept: DataSet) -> DataSet:
-    """``data`` to learn from and all of ``kept`` to measure on.
+    """``data`` to learn from and ``kept`` to measure on: its own test part, all where it has none.
 
     Sessions of ``data``'s own test part are left out; those of ``kept`` are ``PREFIX`` and their
     name, and keep their groups. Raises ``DataSetError`` where both have a group in common (the same
     speaker or patient on both sides), or where a label of ``kept`` is unknown to ``data``.
     """
+    kept = _judged(kept)
     _check(data, kept)
     learnt = {session for session in data.groups if data.splits.get(session) != "test"}
     renamed = {session: PREFIX + session for session in kept.groups}
@@ -48,6 +49,20 @@ def with_test_set(data: DataSet, kept: DataSet) -> DataSet:
         },
         origin=f"{data.origin}; measured on a test set kept elsewhere",
         cleaned=(*data.cleaned, *(_told(one) for one in kept.cleaned)),
+    )
+
+
+def _judged(kept: DataSet) -> DataSet:
+    """The test part of a set that has one: a whole data set also holds what was learnt from."""
+    tested = {session for session, split in kept.splits.items() if split == "test"}
+    if not tested:
+        return kept
+    items = kept.items
+    return replace(
+        kept,
+        items=lambda: (item for item in items() if item.session in tested),
+        labels=tuple(label for label in kept.labels if label.session in tested),
+        groups={session: group for session, group in kept.groups.items() if session in tested},
     )
 
 

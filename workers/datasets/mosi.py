@@ -26,11 +26,13 @@ SENSORS = {"text": "asr", "audio": "mic", "video": "camera"}
 _SPLITS: Mapping[str, Split] = {"train": "train", "val": "validation", "valid": "validation"}
 
 
-def load(path: Path, *, transcripts: bool = False) -> DataSet:
+def load(path: Path, *, transcripts: bool = False, ahead: int = 0) -> DataSet:
     """Read the folder; a session is a video, its utterance k takes place at second k.
 
     The files hold no times, so utterances are one second long, in their order. ``transcripts``:
-    give the words as text on the input ``transcript`` as well. Videos of any split, or of one.
+    give the words as text on the input ``transcript`` as well. ``ahead``: an utterance's label
+    stands so many seconds later, where a window that ends there has seen as much of what follows.
+    Videos of any split, or of one.
     """
     table = the_file(path, ["utterances.csv"])
     if table is None:
@@ -42,8 +44,8 @@ def load(path: Path, *, transcripts: bool = False) -> DataSet:
     labels = [
         Label(
             row["video_id"],
-            second(number),
-            second(number) + US_PER_S,
+            second(number + ahead),
+            second(number + ahead) + US_PER_S,
             "sentiment",
             SENTIMENTS[row["label"] == "1"],
         )

@@ -58,7 +58,15 @@ _NOTES = ("Comments from web site", "Comments first medical doctor (MD1)")
 _DISEASE = re.compile(
     r"\b(?:covid(?:[\s-]*19)?|corona[\s-]*virus\w*|sars[\w-]*|\w*pneumon\w*|influenza\w*|h1n1|"
     r"viral\w*|virus\w*|bacteri\w*|strepto\w*|staphylo\w*|infect\w*|disease\w*|patholog\w*|"
-    r"abnormal\w*|normal\w*|healthy|regular|physiolog\w*|pandemic\w*|ards)\b",
+    r"abnormal\w*|normal\w*|healthy|regular|physiolog\w*|pandemic\w*|ards|diagnos\w*)\b",
+    re.IGNORECASE,
+)
+#: What is left of a note such as "normal lung" or "see filename" once it is masked: that, and how
+#: it was put, would tell the class.
+_GENERAL = re.compile(
+    r"(?:an?|the|of|in|on|with|and|or|to|is|are|this|that|it|from|by|for|at|as|be|can|which|there|"
+    r"consistent|probably|see|filename|lungs?|chest|ultrasound|images?|video|clip|patient|"
+    r"patterns?)",
     re.IGNORECASE,
 )
 #: No clip of the set is longer; frames after it are not read.
@@ -78,6 +86,15 @@ def masked(text: str) -> str:
     return _DISEASE.sub("[…]", text)
 
 
+def says_something(text: str) -> bool:
+    """Whether a masked note has any word that is neither masked nor general.
+
+    >>> [says_something(masked(note)) for note in ("Normal lung", "normal lung, no B-lines")]
+    [False, True]
+    """
+    return any(not _GENERAL.fullmatch(word) for word in re.findall(r"[A-Za-z]+", text))
+
+
 def load(
     path: Path,
     *,
@@ -89,7 +106,8 @@ def load(
     """Read the folder; a session is one clip or still, its group the patient.
 
     ``fps``: frames a second that are given, as grey PNG of at most 512 pixels a side. ``notes``:
-    with disease words masked, as given, or left out. ``findings``, ``symptoms``: their 0/1 columns
+    with disease words masked (and left out where nothing else is said), as given, or left out.
+    ``findings``, ``symptoms``: their 0/1 columns
     as a sample of the input ``findings`` or ``symptoms``; what is unknown is null. All but frames
     come at the start. Labels: ``diagnosis`` over the whole clip.
     """
@@ -159,7 +177,8 @@ def _told(
     text = " ".join(row[name] for name in _NOTES if row.get(name))
     if text and notes != "none":
         said = masked(text) if notes == "masked" else text
-        yield words(session, "notes", "clinician", START_US, said)
+        if notes == "given" or says_something(said):
+            yield words(session, "notes", "clinician", START_US, said)
     for name, wanted, columns in (
         ("findings", findings, FINDINGS),
         ("symptoms", symptoms, SYMPTOMS),

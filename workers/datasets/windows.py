@@ -136,7 +136,7 @@ def label_windows(data: DataSet, pipeline: Pipeline) -> LabelledWindows:
 
     Cut as a worker that reads the whole of it as a backlog cuts it. The label of a window is the
     one that is true of the most of what it is about, and of at least half of that. All samples are
-    kept in memory.
+    kept in memory. Blocks: not for an event loop's own thread.
 
     Raises ``DataSetError`` where no window has a label, and what reading the data set raises.
     """

@@ -112,8 +112,9 @@ class LearnedExecution:
                 done.append((tile.positions, self._run(FUSION, batch)))
                 asked = sum(max(map(len, window)) for window in chosen)
                 self._note_padding("fusion", asked, tile.rows * tile.size_class)
-            for positions, (shares, *logits) in done:
-                output = NetworkOutput(dict(zip(self._plan.tasks, logits, strict=True)), shares)
+            for positions, (hidden, shares, *logits) in done:
+                by_task = dict(zip(self._plan.tasks, logits, strict=True))
+                output = NetworkOutput(by_task, shares, hidden)
                 found = answers_of(output, self._plan, len(positions))
                 answers.update(zip(positions, found, strict=True))
         return [answers[position] for position in range(len(windows))]
@@ -187,6 +188,7 @@ def _encoding(encoder: InputEncoder) -> Part:
 def _fusing(network: LearnedNetwork) -> Part:
     def run(*tensors: Tensor) -> tuple[Tensor, ...]:
         output: NetworkOutput = network.fusion(from_tensors(tensors))
-        return (output.shares, *output.logits.values())
+        # What the heads read tells heights apart that a few logits would not.
+        return (output.hidden, output.shares, *output.logits.values())
 
     return run

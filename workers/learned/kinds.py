@@ -13,20 +13,27 @@ from schemas.validation import explain
 #: Kind of encoder -> its class, as ``module:Class`` below ``workers.learned``.
 ENCODERS: Mapping[str, str] = {
     "image": "encoders.image:ImageCnn",
+    "news2": "encoders.news2:EarlyWarningEncoder",
+    "ngrams": "encoders.ngrams:WordBag",
     "sentence": "encoders.sentence:SentenceVectors",
     "series": "encoders.series:SeriesEncoder",
     "spectrogram": "encoders.spectrogram:SpectrogramCnn",
+    "speech": "encoders.speech:SpeechFunctionals",
+    "texture": "encoders.texture:TextureEncoder",
     "vector": "encoders.vector:GivenVector",
+    "words": "encoders.words:WordsEncoder",
 }
 #: Form of fusion -> its class.
 FUSIONS: Mapping[str, str] = {
     "attention": "fusion.attention:AttentionFusion",
     "concatenation": "fusion.concatenation:ConcatenationFusion",
+    "evidence": "fusion.evidence:EvidenceFusion",
     "sum": "fusion.sum:SumFusion",
 }
 #: Kind of context -> its class.
 CONTEXTS: Mapping[str, str] = {
     "attention": "context.attention:AttentionContext",
+    "newest": "context.newest:NewestContext",
     "none": "context.none:NoContext",
     "recurrence": "context.recurrence:RecurrenceContext",
 }
@@ -52,7 +59,10 @@ def read_options(kinds: Mapping[str, str], tag: str, value: object) -> BaseModel
         return value
     if not isinstance(value, dict) or not isinstance(value.get(tag), str):
         raise ValueError(f"expected a mapping with {tag}: one of {', '.join(sorted(kinds))}")
-    options: type[BaseModel] = load(kinds, value[tag]).Options
+    try:
+        options: type[BaseModel] = load(kinds, value[tag]).Options
+    except ValueError as error:
+        raise ValueError(f"{tag}: {error}") from None
     try:
         return options.model_validate(value)
     except ValidationError as error:

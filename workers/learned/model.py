@@ -23,6 +23,7 @@ from workers.learned.encoders.base import Decoded
 from workers.learned.execution import LearnedExecution
 from workers.learned.network import LearnedNetwork
 from workers.learned.plan import ModelPlan
+from workers.learned.rules import rule_of
 from workers.learned.steps import WindowSteps, window_steps
 
 #: Grows when a change to what encoders share, or to fusion, makes older weights meaningless.
@@ -59,6 +60,10 @@ class LearnedModel:
         self.plan: ModelPlan = network.plan
         self._ref = ref
         self._encoders = {name: network.encoder(name) for name in self.plan.inputs}
+        self._rules = {
+            task: (self.plan.inputs.index(rule.input), rule_of(self._encoders[rule.input]))
+            for task, rule in self.plan.rules.items()
+        }
         for name, encoder in self._encoders.items():
             if modality_of.get(name, encoder.modality) is not encoder.modality:
                 raise ModelError(
@@ -92,7 +97,8 @@ class LearnedModel:
     @property
     def tasks(self) -> Mapping[str, Sequence[str]]:
         """Task -> labels."""
-        return {task: rules.labels for task, rules in self.plan.tasks.items()}
+        learned = {task: rules.labels for task, rules in self.plan.tasks.items()}
+        return learned | {task: rule.labels for task, (_, rule) in self._rules.items()}
 
     @property
     def features(self) -> str:
@@ -140,8 +146,11 @@ class LearnedModel:
         """Raises ``ModelError`` where a window's features are not this model's, ``DeviceError``,
         ``NonFiniteError``, and what a network raises.
         """
-        answers = self._execution.fuse([self._steps(window) for window in windows])
-        return [self._fusion_of(answer) for answer in answers]
+        steps = [self._steps(window) for window in windows]
+        answers = self._execution.fuse(steps)
+        return [
+            self._fusion_of(answer, window) for answer, window in zip(answers, steps, strict=True)
+        ]
 
     def _steps(self, window: Window) -> WindowSteps:
         try:
@@ -153,20 +162,28 @@ class LearnedModel:
                 f"({error}); rewind the shard so that they are encoded again",
             ) from None
 
-    def _fusion_of(self, answer: Answer) -> Fusion:
+    def _fusion_of(self, answer: Answer, window: WindowSteps) -> Fusion:
         if not all(np.isfinite(values).all() for values in answer.probabilities.values()):
             raise NonFiniteError("a probability of the answer is NaN or infinite")
+        there = {name for name, one in zip(self.plan.inputs, window, strict=True) if len(one)}
+        tasks = {
+            task: dict(zip(self.plan.tasks[task].labels, map(float, values), strict=True))
+            for task, values in answer.probabilities.items()
+            if not self.plan.tasks[task].inputs or there & set(self.plan.tasks[task].inputs)
+        }
+        scores = {}
+        for task, (place, rule) in self._rules.items():
+            said = rule.answer(window[place].features)
+            if said is not None:
+                tasks[task], scores[task] = said
+        return Fusion(tasks, self._modalities(answer.shares), scores=scores or None)
+
+    def _modalities(self, of_inputs: Mapping[str, float]) -> dict[str, float]:
         shares: dict[str, float] = defaultdict(float)
-        for name, share in answer.shares.items():
+        for name, share in of_inputs.items():
             shares[self._encoders[name].modality.value] += share
         total = sum(shares.values())
-        return Fusion(
-            {
-                task: dict(zip(self.plan.tasks[task].labels, map(float, values), strict=True))
-                for task, values in answer.probabilities.items()
-            },
-            {modality: share / total for modality, share in shares.items()},
-        )
+        return {modality: share / total for modality, share in shares.items()}
 
     def warm(self, max_batch: int) -> None:
         """See ``LearnedExecution.warm``; ``max_batch`` is what the pipeline file said before."""

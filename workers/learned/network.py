@@ -23,11 +23,13 @@ from workers.learned.steps import InputBatch
 @dataclass(frozen=True, slots=True)
 class NetworkOutput:
     """``logits``: task -> (rows, labels). ``shares``: (rows, inputs), each row's sum 1, exactly 0
-    for an input without samples; a row without any sample has all zeros.
+    for an input without samples; a row without any sample has all zeros. ``hidden``: what the heads
+    read, (rows, width).
     """
 
     logits: dict[str, Tensor]
     shares: Tensor
+    hidden: Tensor
 
 
 class FusionNetwork(nn.Module):
@@ -58,6 +60,11 @@ class FusionNetwork(nn.Module):
             }
         )
         self.tasks = tuple(plan.tasks)
+        #: Which inputs are read -> the tasks that read these; most plans have one entry.
+        self._readers: dict[tuple[bool, ...], list[str]] = {}
+        for task, rules in plan.tasks.items():
+            read = tuple(not rules.inputs or name in rules.inputs for name in self.inputs)
+            self._readers.setdefault(read, []).append(task)
 
     def forward(self, batches: Sequence[InputBatch]) -> NetworkOutput:
         """One batch of each input, in the order of ``inputs``."""
@@ -66,14 +73,22 @@ class FusionNetwork(nn.Module):
             one, there = projection(batch.features, batch.steps, batch.present)
             steps.append(one)
             present.append(there)
-        hidden, shares = (
-            self._fused_then_context(torch.stack(steps, 2), torch.stack(present, 2))
-            if self._fused_first
-            else self._context_then_fused(steps, present)
-        )
-        shares = shares.detach()
-        shares = shares / shares.sum(dim=-1, keepdim=True).clamp_min(1e-9)
-        return NetworkOutput({task: self.heads[key(task)](hidden) for task in self.tasks}, shares)
+        logits: dict[str, Tensor] = {}
+        parts, read_by_heads = [], []
+        for read, tasks in self._readers.items():
+            there = [each & kept for each, kept in zip(present, read, strict=True)]
+            hidden, shares = (
+                self._fused_then_context(torch.stack(steps, 2), torch.stack(there, 2))
+                if self._fused_first
+                else self._context_then_fused(steps, there)
+            )
+            parts.append(_adding_up(shares.detach()))
+            read_by_heads.append(hidden)
+            logits |= {task: self.heads[key(task)](hidden) for task in tasks}
+        # Of several readings each counts alike.
+        shares = parts[0] if len(parts) == 1 else _adding_up(torch.stack(parts).sum(dim=0))
+        hidden = torch.cat(read_by_heads, dim=1)
+        return NetworkOutput({task: logits[task] for task in self.tasks}, shares, hidden)
 
     def _context_then_fused(
         self, steps: Sequence[Tensor], present: Sequence[Tensor]
@@ -82,7 +97,14 @@ class FusionNetwork(nn.Module):
             context(one, there)
             for context, one, there in zip(self.contexts, steps, present, strict=True)
         ]
-        there = torch.stack([each.any(dim=1) for each in present], dim=1)
+        there = torch.stack(
+            [
+                context.reaches(each)
+                for context, each in zip(self.contexts, present, strict=True)
+                if isinstance(context, Context)
+            ],
+            dim=1,
+        )
         fused: tuple[Tensor, Tensor] = self.fusion(torch.stack(tokens, dim=1), there)
         return fused
 
@@ -97,6 +119,10 @@ class FusionNetwork(nn.Module):
             context(hidden.reshape(rows, count, -1), there),
             last_present(shares.reshape(rows, count, -1), there),
         )
+
+
+def _adding_up(shares: Tensor) -> Tensor:
+    return shares / shares.sum(dim=-1, keepdim=True).clamp_min(1e-9)
 
 
 class LearnedNetwork(nn.Module):

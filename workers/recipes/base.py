@@ -16,12 +16,12 @@ from workers.evaluation.predictions import Predictions
 
 
 class Goal(msgspec.Struct, frozen=True):
-    """A figure that is claimed: ``metric`` is above ``above``. ``source``: where the bar is from,
-    or what it means.
+    """A figure that is claimed: ``metric`` is above ``above``; ``None`` for one that is only shown
+    first. ``source``: where the bar is from, or what it means.
     """
 
     metric: str
-    above: float
+    above: float | None
     source: str = ""
 
 

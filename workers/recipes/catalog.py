@@ -10,6 +10,7 @@ from workers.recipes.base import Recipe
 #: Name -> module of this package, whose ``recipe()`` gives it.
 MODULES: dict[str, str] = {
     "mosi": "mosi",
+    "mosi-transcripts": "mosi_transcripts",
     "banking77": "banking77",
     "clinc150": "clinc150",
     "emodb": "emodb",

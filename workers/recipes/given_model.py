@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import get_args
 
@@ -54,6 +54,10 @@ def judge_model(
     task = _task(data_set, asked.task)
     sessions, split = _sessions(data_set, asked.split)
     whole, origin = _known(asked.pipeline or pipeline_of(asked.data_set), asked.model)
+    items = data_set.items
+    data_set = replace(
+        data_set, items=lambda: (item for item in items() if item.input in whole.inputs)
+    )
     inputs = tuple(name for name in whole.inputs if not options.inputs or name in options.inputs)
     if not inputs:
         raise EvaluationError(f"--inputs: expected some of {', '.join(whole.inputs)}, got none")
@@ -74,8 +78,9 @@ def judge_model(
                     outcome.moments = await trial.moments()
             if site is not None:
                 with progress.track("in the stream"):
-                    items = [item for item in trial.items() if item.input in whole.inputs]
-                    results = await answered_in_stream(site, trial.pipeline, items, trial.windows)
+                    results = await answered_in_stream(
+                        site, trial.pipeline, trial.items(), trial.windows
+                    )
                 name = asked.model.name
                 held = hold_against(name, outcome.whole[0], trial.windows, results)
                 outcome.equality.append(held)

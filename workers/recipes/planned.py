@@ -22,10 +22,12 @@ from workers.learned.plan import ModelPlan
 from workers.recipes.base import Curve, Figure, Goal, Options, Progress
 from workers.recipes.classifier import Cut, Variant
 from workers.train.checkpoint import Epoch
-from workers.train.fitting import TrainedModel, fit
+from workers.train.fitting import fit
+from workers.train.observing import Observer
 from workers.train.plan import TrainPlan, model_of, pipeline_of, read_train_plan
 from workers.train.sample_cache import SampleCache
 from workers.train.saving import save_trained
+from workers.train.trained import TrainedModel
 
 Cuts = Callable[[DataSet, Options], tuple[Sequence[Cut], str]]
 
@@ -120,19 +122,32 @@ class Planned:
         plan, pipeline = self._changed(variant), self.pipeline(variant)
         windows, cache = self._windows(data_set, pipeline)
         shown = windows.without(pipeline.inputs.keys() - set(inputs))
+        model = _narrowed(model_of(plan, dict(windows.tasks), self._path), inputs)
         with _Bar(progress, cut.name) as observer:
-            trained = fit(
-                _of(shown, cut.training),
-                _of(shown, cut.validation) if cut.validation else None,
-                _narrowed(model_of(plan, dict(windows.tasks), self._path), inputs),
-                plan.optimisation,
-                seed=cut.seed,
-                device=plan.device,
-                cache=cache,
-                observer=observer,
-            )
+            trained = self.fitted(shown, cut, plan, model, cache, observer)
         self._save(out, plan, pipeline, data_set, cut, trained)
-        return [_curve(cut.name, trained)]
+        return [_curve(cut.name, trained)] if trained.curve else []
+
+    def fitted(
+        self,
+        windows: LabelledWindows,
+        cut: Cut,
+        plan: TrainPlan,
+        model: ModelPlan,
+        cache: SampleCache,
+        observer: Observer,
+    ) -> TrainedModel:
+        """A model of one cut's windows, ``windows`` being of all sessions."""
+        return fit(
+            of_sessions(windows, cut.training),
+            of_sessions(windows, cut.validation) if cut.validation else None,
+            model,
+            plan.optimisation,
+            seed=cut.seed,
+            device=plan.device,
+            cache=cache,
+            observer=observer,
+        )
 
     def _save(
         self,
@@ -185,7 +200,8 @@ class Planned:
         return TrainPlan.model_validate(tree)
 
 
-def _of(windows: LabelledWindows, sessions: frozenset[str]) -> LabelledWindows:
+def of_sessions(windows: LabelledWindows, sessions: frozenset[str]) -> LabelledWindows:
+    """The windows of some sessions."""
     return windows.only(
         at for at, window in enumerate(windows.windows) if window.session in sessions
     )

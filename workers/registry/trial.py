@@ -9,10 +9,13 @@ from collections.abc import Sequence
 import cv2
 import numpy as np
 
+from schemas.inputs import InputSpec
 from schemas.pipeline import Pipeline
 from schemas.sample import Modality, Sample
 from streams.align.types import Window, WindowSample
 from streams.compute import BadSample, Compute, Dropped, Fusion
+from workers.codecs.media_type import parse_media_type
+from workers.codecs.vector import is_vector
 from workers.errors import ModelError
 
 #: Longest wait for the answers. A shipped model takes 50 ms on one core; the first calls of a
@@ -49,8 +52,19 @@ def trial_payload(modality: Modality) -> tuple[str, bytes]:
     return _JSON, b'{"hr": 70, "spo2": 97}'
 
 
-def _sample(name: str, modality: Modality) -> Sample:
-    kind, payload = trial_payload(modality)
+def _vector(content_type: str) -> tuple[str, bytes] | None:
+    """A vector of the width that a content type says; ``None`` where it says none."""
+    width = parse_media_type(content_type).integer("width", 0)
+    return (content_type, np.linspace(-1, 1, width).astype("<f4").tobytes()) if width else None
+
+
+def _sample(name: str, spec: InputSpec) -> Sample | None:
+    """``None`` for vectors of a width that only the model knows."""
+    content_type, modality = spec.default_content_type, spec.modality
+    made = _vector(content_type) if is_vector(content_type) else trial_payload(modality)
+    if made is None:
+        return None
+    kind, payload = made
     return Sample(
         session="trial",
         sensor=name,
@@ -67,13 +81,15 @@ def _sample(name: str, modality: Modality) -> Sample:
 
 
 async def try_out(pipeline: Pipeline, compute: Compute) -> None:
-    """Have a window with a sample of every input answered, and one without any.
+    """Have a window with a sample of every input answered, and one without any. An input of
+    vectors has a sample where its content type says how wide they are.
 
     Raises ``ModelError`` where a sample is refused, or an answer is no distribution over labels,
     NaN or infinite, or does not come; and what the model raises.
     """
     name = compute.model.name
-    samples = [_sample(each, spec.modality) for each, spec in pipeline.inputs.items()]
+    tried = [_sample(each, spec) for each, spec in pipeline.inputs.items()]
+    samples = [each for each in tried if each is not None]
     try:
         async with asyncio.timeout(_TIMEOUT_S):
             features = await compute.encode(samples)

@@ -88,5 +88,11 @@ def load_checkpoint(folder: Path, run: str) -> tuple[State, dict[str, Tensor]] |
     return state, tensors
 
 
+def discard_checkpoints(folder: Path) -> None:
+    """Remove what an earlier run has left: it would be taken for the newest of the next one."""
+    for old in _checkpoints(folder):
+        shutil.rmtree(old)
+
+
 def _checkpoints(folder: Path) -> list[Path]:
     return sorted(path for path in folder.glob("epoch-*") if path.is_dir())

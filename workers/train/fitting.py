@@ -6,87 +6,38 @@ import hashlib
 import math
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from schemas.result import ModelRef
-from schemas.sample import Modality
 from workers.datasets.windows import LabelledWindows
 from workers.device import resolve_device
 from workers.errors import TrainError
 from workers.learned.answers import probabilities_of
-from workers.learned.model import LearnedModel
 from workers.learned.network import LearnedNetwork
 from workers.learned.plan import ModelPlan
 from workers.train.averaging import WeightAverage
-from workers.train.checkpoint import Epoch, State, load_checkpoint, save_checkpoint
+from workers.train.checkpoint import (
+    Epoch,
+    State,
+    discard_checkpoints,
+    load_checkpoint,
+    save_checkpoint,
+)
 from workers.train.examples import Examples, fit_encoders, resolved_plan
 from workers.train.loss import answer, hide_inputs, label_weights, loss_of, only_one_input
+from workers.train.observing import Observer, Unobserved
 from workers.train.optimisation import Optimisation
 from workers.train.optimiser import load_state, make_optimizer, set_rate, state_tensors
 from workers.train.repeatable import reproducible
 from workers.train.sample_cache import SampleCache
 from workers.train.schedule import factor
 from workers.train.scores import deciding, scores_of
+from workers.train.trained import TrainedModel
 
 _NETWORK, _AVERAGE, _BEST = "network/", "average/", "best/"
-
-
-class Observer(Protocol):
-    """Who is told how a run goes."""
-
-    def begun(self, epochs: int, steps_per_epoch: int) -> None:
-        """A run begins, or goes on."""
-
-    def step(self) -> None:
-        """A step is done."""
-
-    def epoch(self, found: Epoch) -> None:
-        """An epoch is done."""
-
-
-class Unobserved:
-    """Nobody."""
-
-    def begun(self, epochs: int, steps_per_epoch: int) -> None:
-        """Nothing to do."""
-
-    def step(self) -> None:
-        """Nothing to do."""
-
-    def epoch(self, found: Epoch) -> None:
-        """Nothing to do."""
-
-
-@dataclass(frozen=True, slots=True)
-class TrainedModel:
-    """A trained network, in evaluation mode on the CPU.
-
-    ``curve``: every epoch that was run. ``kept_epoch``: the one whose weights these are.
-    """
-
-    network: LearnedNetwork
-    modality_of: Mapping[str, Modality]
-    curve: tuple[Epoch, ...]
-    kept_epoch: int
-    optimisation: Optimisation
-    seed: int
-
-    @property
-    def plan(self) -> ModelPlan:
-        """What the network is made of."""
-        return self.network.plan
-
-    def model(self, name: str = "trained", device: str = "cpu") -> LearnedModel:
-        """The network as a worker runs it."""
-        return LearnedModel(
-            self.network, ModelRef(name, "0", ""), self.modality_of, resolve_device(device)
-        )
 
 
 def fit(
@@ -114,14 +65,15 @@ def fit(
     """
     if not training.windows:
         raise TrainError("expected training windows, got none; look at labels and splits")
-    with reproducible(seed):
+    target = resolve_device(device)
+    with reproducible(seed, cuda=target.type == "cuda"):
         run = _Run(
             training,
             validation if validation is not None and validation.windows else None,
             plan,
             optimisation,
             seed=seed,
-            device=resolve_device(device),
+            device=target,
             cache=cache or SampleCache(training.samples),
         )
         return run.run(checkpoints, resume, observer or Unobserved())
@@ -169,8 +121,11 @@ class _Run:
         self._digest = hashlib.sha256("\x1f".join(told).encode()).hexdigest()
 
     def run(self, checkpoints: Path | None, resume: bool, observer: Observer) -> TrainedModel:
-        if checkpoints is not None and resume:
-            self._load(checkpoints)
+        if checkpoints is not None:
+            if resume:
+                self._load(checkpoints)
+            else:
+                discard_checkpoints(checkpoints)
         observer.begun(self._rules.epochs - len(self._curve), self._per_epoch)
         while len(self._curve) < self._rules.epochs and not self._is_stale():
             found = self._epoch(len(self._curve) + 1, observer)
@@ -241,7 +196,7 @@ class _Run:
             loss = loss + rules.alone * also
         if not bool(torch.isfinite(loss)):
             raise TrainError(
-                f"step {self._step}: expected a finite loss, got {float(loss)}; lower "
+                f"step {self._step}: expected a finite loss, got {float(loss.detach())}; lower "
                 "optimisation.learning_rate"
             )
         self._optimizer.zero_grad(set_to_none=True)

@@ -20,8 +20,8 @@ _AT_ONCE = 256
 
 @dataclass(frozen=True, slots=True)
 class Predictions:
-    """``probabilities``: task -> float64 (windows, labels). ``shares``: modality -> float64
-    (windows,), 0 where it is absent.
+    """``probabilities``: task -> float64 (windows, labels), NaN where a task is not answered.
+    ``shares``: modality -> float64 (windows,), 0 where it is absent.
     """
 
     probabilities: Mapping[str, NDArray[np.float64]]
@@ -44,7 +44,9 @@ def predict(
         fused += model.fuse(some)
     return Predictions(
         {
-            task: np.asarray([[one.tasks[task][label] for label in labels] for one in fused])
+            task: np.asarray(
+                [[one.tasks.get(task, {}).get(label, np.nan) for label in labels] for one in fused]
+            )
             for task, labels in model.tasks.items()
         },
         {
@@ -52,15 +54,6 @@ def predict(
             for modality in model.modalities
         },
     )
-
-
-def feature_windows(
-    model: LearnedModel, windows: LabelledWindows, cache: SampleCache | None = None
-) -> list[Window]:
-    """The windows with the model's features in place of positions, as its ``fuse`` takes them."""
-    cache = cache or SampleCache(windows.samples)
-    features = cache.features(model, windows.used().tolist())
-    return [_filled(one, features) for one in windows.windows]
 
 
 def _filled(window: LabelledWindow, features: Mapping[int, bytes | None]) -> Window:

@@ -112,10 +112,10 @@ def shares_over_time(predictions: Predictions) -> str | None:
         return None
     names = predictions.modalities
     sessions = _longest(predictions.sessions)
-    figure, axes = new_figure(8.6, 1.9 + 1.25 * len(sessions), rows=1 + len(sessions))
     predicted = predictions.predicted
     present = [at for at in range(len(predictions.labels)) if (predicted == at).any()]
     shown = present[:WRITTEN_LABELS]
+    figure, axes = new_figure(8.6, 1.9 + 1.3 * len(sessions), rows=1 + len(sessions))
     left = np.zeros(len(shown))
     for column, name in enumerate(names):
         means = np.asarray([shares[predicted == at, column].mean() for at in shown])
@@ -132,8 +132,10 @@ def shares_over_time(predictions: Predictions) -> str | None:
         axis.stackplot(
             seconds, shares[chosen].T, colors=COLOURS[: len(names)], step="post", alpha=0.9
         )
-        axis.set(ylim=(0, 1), ylabel="share", xlabel="window's start in the session, s")
+        axis.set(ylim=(0, 1), ylabel="share")
         axis.set_title(f"session {session}", loc="left", fontsize=8)
+    if sessions:
+        axes[-1].set_xlabel("start of the window in its session, s")
     return as_image(figure, "shares of attention by modality, and along the time of sessions")
 
 

@@ -24,6 +24,10 @@ class Context(nn.Module, ABC):
         super().__init__()
         self.steps = options.steps
 
+    def reaches(self, present: Tensor) -> Tensor:
+        """Whether anything is there to judge: presence bool (rows, steps) -> (rows,)."""
+        return present.any(dim=1)
+
     @abstractmethod
     def forward(self, steps: Tensor, present: Tensor) -> Tensor:
         """Steps (rows, steps, width) and their presence, bool (rows, steps), to (rows, width)."""

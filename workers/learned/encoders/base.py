@@ -51,6 +51,13 @@ class InputEncoder(Encoder):
     def width(self) -> int:
         """Length of a feature."""
 
+    @property
+    def parts(self) -> Sequence[slice]:
+        """Slices of a feature that tell the same in several ways, so that one may learn from each
+        alone; together all of it.
+        """
+        return (slice(0, self.width),)
+
     @classmethod
     def resolved(
         cls, options: EncoderOptions, modality: Modality, samples: Sequence[Sample]

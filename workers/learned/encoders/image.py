@@ -19,7 +19,7 @@ from workers.codecs import guarded
 from workers.codecs.image import decode_stretched
 from workers.encoders.base import Bounds, stack
 from workers.learned.encoders.base import Decoded, InputEncoder
-from workers.learned.encoders.convolution import Norm, residual_trunk
+from workers.learned.encoders.convolution import Norm, ResidualTrunk
 from workers.learned.plan import EncoderOptions, Share
 
 _BOUNDS = Bounds(least=4, most=128, spare=2)
@@ -31,7 +31,9 @@ class ImageAugment(Strict):
 
     ``shift``: of height and width. ``rotate``: degrees. ``scale``: 0.1 is 0.9 to 1.1 times as
     large. ``brightness``, ``contrast``: of the range of values. ``mirror``: half of the time.
-    ``erase``: largest area of a rectangle that is blanked.
+    ``erase``: largest area of a rectangle that is blanked. ``gamma``: 0.1 is an exponent of 0.9 to
+    1.1 on the share of the brightest. ``noise``: deviation, of the range. ``blur``: largest share
+    of each pixel's surroundings in it, half of the time.
     """
 
     mirror: bool = False
@@ -41,14 +43,19 @@ class ImageAugment(Strict):
     brightness: Share = 0.0
     contrast: Share = 0.0
     erase: Share = 0.0
+    gamma: Share = 0.0
+    noise: Share = 0.0
+    blur: float = Field(default=0.0, ge=0.0, le=1.0)
 
 
 class ImageOptions(EncoderOptions):
     """``size``: height and width to which a picture is stretched. ``color``: three channels.
 
     ``widths``: channels of each stage, each of ``blocks`` residual blocks. ``first_stride``: of
-    the first convolution. ``center``: takes each picture's own mean out and divides by its
-    deviation.
+    the first convolution. ``stem_pool``: the maximum of each 2 by 2 of what it gives. ``pool``: of
+    the last map, the channels' means or also their maxima. ``center``: takes each picture's own
+    mean out and divides by its deviation. ``both_ways``: outside of training a feature is the mean
+    of the picture's and its mirror image's.
     """
 
     kind: Literal["image"] = "image"
@@ -57,8 +64,11 @@ class ImageOptions(EncoderOptions):
     widths: tuple[Annotated[int, Field(gt=0, le=1024)], ...] = (16, 32, 64)
     blocks: int = Field(default=1, ge=1, le=8)
     first_stride: Literal[1, 2] = 1
+    stem_pool: bool = False
+    pool: Literal["mean", "both"] = "both"
     norm: Norm = "group"
     center: bool = False
+    both_ways: bool = False
     dropout: Share = 0.0
     augment: ImageAugment = ImageAugment()
 
@@ -72,14 +82,19 @@ class ImageCnn(InputEncoder):
         super().__init__(options, modality)
         self._rules = options
         self._channels = 3 if options.color else 1
-        self.trunk = residual_trunk(
-            self._channels, options.widths, options.blocks, options.norm, options.first_stride
+        self.trunk = ResidualTrunk(
+            self._channels,
+            options.widths,
+            options.blocks,
+            options.norm,
+            options.first_stride,
+            stem_pool=options.stem_pool,
         )
         self.dropout = nn.Dropout(options.dropout)
 
     @property
     def width(self) -> int:
-        return 2 * self._rules.widths[-1]
+        return self._rules.widths[-1] * (2 if self._rules.pool == "both" else 1)
 
     def decode(self, sample: Sample) -> Decoded | BadSample:
         """uint8 (height, width, channels)."""
@@ -112,11 +127,18 @@ class ImageCnn(InputEncoder):
             mean = maps.mean(dim=(1, 2, 3), keepdim=True)
             deviation = maps.std(dim=(1, 2, 3), keepdim=True, correction=0)
             maps = (maps - mean) / (deviation + 1e-3)
-        for stage in self.trunk:
-            maps = stage(maps)
-        pooled = torch.cat([maps.mean(dim=(2, 3)), maps.amax(dim=(2, 3))], dim=1)
+        pooled = self._pooled(maps)
+        if self._rules.both_ways and not self.training:
+            pooled = (pooled + self._pooled(maps.flip(3))) / 2.0
         features: Tensor = self.dropout(pooled)
         return features
+
+    def _pooled(self, maps: Tensor) -> Tensor:
+        maps, _ = self.trunk(maps)
+        mean = maps.mean(dim=(2, 3))
+        if self._rules.pool == "mean":
+            return mean
+        return torch.cat([mean, maps.amax(dim=(2, 3))], dim=1)
 
 
 def changed_picture(
@@ -143,7 +165,22 @@ def changed_picture(
         image = np.clip(lit, 0, 255).astype(np.uint8)
     if rules.erase:
         image = _erased(image, rng.uniform(0.0, rules.erase), rng)
+    if rules.gamma or rules.blur or rules.noise:
+        image = _as_if_taken_otherwise(image, rules, rng)
     return image
+
+
+def _as_if_taken_otherwise(
+    image: NDArray[np.uint8], rules: ImageAugment, rng: np.random.Generator
+) -> NDArray[np.uint8]:
+    """Another curve of brightness, another sharpness, other noise."""
+    values = (image.astype(np.float32) / 255.0) ** (1.0 + rng.uniform(-rules.gamma, rules.gamma))
+    if rng.random() < 0.5:
+        share = rules.blur * rng.random()
+        mean = cv2.blur(values, (3, 3), borderType=cv2.BORDER_REPLICATE).reshape(image.shape)
+        values = (1.0 - share) * values + share * mean
+    noise = rng.standard_normal(image.shape, np.float32) * (rules.noise * rng.random())
+    return np.rint(np.clip(values + noise, 0.0, 1.0) * 255.0).astype(np.uint8)
 
 
 def _erased(image: NDArray[np.uint8], area: float, rng: np.random.Generator) -> NDArray[np.uint8]:

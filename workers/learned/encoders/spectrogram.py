@@ -15,7 +15,7 @@ from schemas.sample import Modality
 from workers.codecs.mel import BANDS
 from workers.encoders.base import Bounds, powers_of_two
 from workers.learned.encoders.base import InputEncoder
-from workers.learned.encoders.convolution import residual_trunk
+from workers.learned.encoders.convolution import ResidualTrunk
 from workers.learned.plan import EncoderOptions, Share
 
 #: Frames of 10 ms, padded to: 0.32 to 41 s. Of a longer chunk the beginning counts.
@@ -54,7 +54,7 @@ class SpectrogramCnn(InputEncoder):
         super().__init__(options, modality)
         self._rules = options
         # Normalised over channels, so that the padding behind a chunk changes nothing in it.
-        self.trunk = residual_trunk(1, options.widths, options.blocks, "channel", 1)
+        self.trunk = ResidualTrunk(1, options.widths, options.blocks, "channel", 1)
         self.dropout = nn.Dropout(options.dropout)
 
     size_classes = powers_of_two(_LEAST_FRAMES, _MOST_FRAMES)
@@ -68,8 +68,8 @@ class SpectrogramCnn(InputEncoder):
 
     def bounds(self, size_class: int) -> Bounds:
         return Bounds(
-            least=max(1, min(4, 2_048 // size_class)),
-            most=max(1, 16_384 // size_class),
+            least=max(1, min(4, 1_024 // size_class)),
+            most=max(1, 4_096 // size_class),
             spare=max(1, _SPARE_FRAMES // size_class),
         )
 
@@ -108,14 +108,8 @@ class SpectrogramCnn(InputEncoder):
             count = valid.sum(dim=1, keepdim=True).unsqueeze(-1)
             frames = frames - (frames * valid.unsqueeze(-1)).sum(dim=1, keepdim=True) / count
         mask = valid[:, None, :, None]
-        maps = frames.unsqueeze(1) * mask
-        for stage in self.trunk:
-            maps = stage(maps)
-            if maps.shape[2] != mask.shape[2]:
-                mask = mask[:, :, :: mask.shape[2] // maps.shape[2]]
-            # Masked after each stage, so that padding is what a convolution pads with: zeros.
-            maps = maps * mask
-        there = mask.sum(dim=2).clamp_min(1.0) * maps.shape[3]
+        maps, kept = self.trunk(frames.unsqueeze(1) * mask, mask)
+        there = kept.sum(dim=2).clamp_min(1.0) * maps.shape[3]
         mean = maps.sum(dim=(2, 3)) / there[..., 0]
         spread = (maps * maps).sum(dim=(2, 3)) / there[..., 0] - mean * mean
         deviation = torch.sqrt(spread.clamp_min(0.0) + 1e-6)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from typing import ClassVar, Literal
 
@@ -14,7 +15,7 @@ from torch import Tensor
 from schemas.content_type import VECTOR
 from schemas.sample import Modality, Sample
 from streams.compute import BadSample
-from workers.codecs.vector import VALUE_BYTES, is_vector
+from workers.codecs.vector import MAX_WIDTH, VALUE_BYTES, is_vector
 from workers.encoders.base import Bounds, stack
 from workers.errors import TrainError
 from workers.learned.encoders.base import Decoded, InputEncoder
@@ -56,14 +57,16 @@ class GivenVector(InputEncoder):
         cls, options: EncoderOptions, modality: Modality, samples: Sequence[Sample]
     ) -> EncoderOptions:
         assert isinstance(options, VectorOptions)
-        widths = {len(each.payload) // VALUE_BYTES for each in samples}
         if options.width is not None:
-            widths.add(options.width)
-        if len(widths) != 1:
+            return options
+        # Of samples that differ the fewer are the bad ones.
+        widths = Counter(len(each.payload) // VALUE_BYTES for each in samples)
+        width = widths.most_common(1)[0][0] if widths else 0
+        if not 0 < width <= MAX_WIDTH:
             raise TrainError(
-                f"encoder vector: expected samples of one width, got {sorted(widths) or 'none'}"
+                f"encoder vector: expected samples of 1 to {MAX_WIDTH} values, got {width}"
             )
-        return options.model_copy(update={"width": widths.pop()})
+        return options.model_copy(update={"width": width})
 
     def fit(self, decoded: Sequence[Decoded]) -> None:
         self.standard.fit(np.stack(decoded))

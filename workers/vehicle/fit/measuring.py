@@ -19,8 +19,11 @@ from workers.vehicle.tracking.detections import Floats, Integers, Kind
 _CURVE_STRENGTH = 3.0
 #: Median absolute deviation of a normal distribution, times this, is its standard deviation.
 _OF_MAD = 1.4826
-#: A box whose edges are farther off, as a share of its size, hides behind something.
+#: With fewer detections on real objects nothing is said of how far boxes are off.
 _FEW = 30
+#: No detector's edges are better than so, as a share of the size, nor its places, m.
+_LEAST_NOISE = 0.005
+_LEAST_NOISE_M = 0.1
 
 
 class Found(NamedTuple):
@@ -90,7 +93,8 @@ def _edges(images: Floats, truth: Floats) -> dict[str, Any]:
     off = (images - truth) / np.stack([width, height, width, height], axis=1)
     shift = np.median(off, axis=0)
     spread = _OF_MAD * np.median(np.abs(off - shift), axis=0)
-    return {"box_shift": tuple(map(float, shift)), "box_noise": float(spread.mean())}
+    noise = max(float(spread.mean()), _LEAST_NOISE)
+    return {"box_shift": tuple(map(float, shift)), "box_noise": noise}
 
 
 def _places(boxes: Floats, truth: Floats) -> dict[str, Any]:
@@ -102,4 +106,4 @@ def _places(boxes: Floats, truth: Floats) -> dict[str, Any]:
     spreads = [_OF_MAD * float(np.median(off[half])) for half in halves]
     ranges = [float(np.median(distance[half])) for half in halves]
     slope = max((spreads[1] - spreads[0]) / (ranges[1] - ranges[0]), 0.0)
-    return {"noise_m": max(spreads[0] - slope * ranges[0], 0.1), "noise_per_m": slope}
+    return {"noise_m": max(spreads[0] - slope * ranges[0], _LEAST_NOISE_M), "noise_per_m": slope}

@@ -16,31 +16,20 @@ Measure = Callable[[Parameters], Scores]
 
 #: Factors and, for values that may be 0 or less, steps that are tried around what there is.
 _FACTORS = (0.6, 1.6)
-_STEPS = (-1.0, -0.5, 0.5, 1.0)
-_SHARES = (-0.15, 0.15)
+_STEPS = (-1.0, 1.0)
+_SHARES = (-0.2, 0.2)
 #: Value -> kind of change. Those of a sensor are named ``boxes.`` or ``image.``.
 SEARCHED: dict[str, Sequence[float]] = {
-    "gate_iou": _SHARES,
-    "gate_m": _FACTORS,
-    "birth_iou": _SHARES,
-    "widened": _FACTORS,
-    "far": _FACTORS,
-    "drop": _STEPS,
-    "max_unseen_s": _FACTORS,
     "confirm": _STEPS,
+    "gate_m": _FACTORS,
+    "boxes.trust": _SHARES,
+    "image_acceleration": _FACTORS,
+    "boxes.box_noise": _FACTORS,
+    "widened": _FACTORS,
     "suspend": _STEPS,
     "boxes.birth": _STEPS,
-    "image.birth": _STEPS,
-    "iou_weight": _SHARES,
-    "image_acceleration": _FACTORS,
-    "image_rate": _FACTORS,
-    "acceleration_mps2": _FACTORS,
-    "boxes.sure": _STEPS,
-    "image.sure": _STEPS,
-    "boxes.trust": _SHARES,
-    "image.trust": _SHARES,
-    "boxes.box_noise": _FACTORS,
-    "image.box_noise": _FACTORS,
+    "birth_iou": _SHARES,
+    "drop": _STEPS,
 }
 
 

@@ -1,0 +1,166 @@
+"""`sensorium train`: a plan and a data set in, a model's folder out, one line for an error."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import yaml
+
+from tests.cli.conftest import Sensorium
+from workers.cli.failures import FAILED, WRONG_USAGE
+from workers.learned.file import load_learned
+from workers.registry.store import Registry
+
+_WIDTHS = {"text": 6, "audio": 4, "video": 5}
+PLAN = {
+    "name": "opinions",
+    "data": {"set": "mosi"},
+    "model": {
+        "encoders": {name: {"kind": "vector"} for name in _WIDTHS},
+        "fusion": {"form": "sum", "width": 8},
+        "tasks": {"sentiment": {"loss": "balanced"}},
+    },
+    "optimisation": {"epochs": 10, "batch_windows": 8, "learning_rate": 0.02},
+    "split": {"validation": 0.25},
+    "about": {"use": ["Tests."]},
+}
+
+
+@pytest.fixture
+def opinions(tmp_path: Path) -> Path:
+    """A folder of the layout of CMU-MOSI: 12 videos of 5 utterances, words tell the label."""
+    folder = tmp_path / "mosi"
+    folder.mkdir()
+    rng = np.random.default_rng(0)
+    lines = ["utterance_id,video_id,segment,split,label,text"]
+    labels = rng.integers(0, 2, 60)
+    for row, label in enumerate(labels):
+        video, segment = divmod(row, 5)
+        split = "test" if video >= 9 else "train"
+        lines.append(f"v{video}_{segment},v{video},{segment},{split},{label},some words")
+    (folder / "utterances.csv").write_text("\n".join(lines) + "\n")
+    features = {
+        name: rng.standard_normal((60, width)).astype(np.float32) for name, width in _WIDTHS.items()
+    }
+    features["text"][:, 0] += 8.0 * labels - 4.0
+    np.savez(folder / "features.npz", **features)  # type: ignore[arg-type]
+    return folder
+
+
+@pytest.fixture
+def plan(tmp_path: Path) -> Path:
+    path = tmp_path / "plan.yaml"
+    path.write_text(yaml.safe_dump(PLAN))
+    return path
+
+
+def test_a_plan_becomes_a_model_with_its_figures(
+    sensorium: Sensorium, plan: Path, opinions: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "out"
+    done = sensorium("train", str(plan), "--data", str(opinions), "--out", str(out), "--json")
+    assert done.status == 0, done.err
+    told = json.loads(done.out)["trained"]
+    assert told["windows"] == {"train": 35, "validation": 10, "test": 15}
+    loaded = load_learned(out)
+    assert loaded.manifest.metrics["test"]["sentiment accuracy"].value > 0.7
+    assert loaded.manifest.training.data_licence.startswith("research use")
+    card = (out / "MODEL_CARD.md").read_text()
+    assert "does not allow these weights to be passed on" in card
+
+
+def test_the_same_seed_gives_the_same_weights_resumed_or_not(
+    sensorium: Sensorium, plan: Path, opinions: Path, tmp_path: Path
+) -> None:
+    data = ("--data", str(opinions))
+    for name, more in (("a", ()), ("b", ("--epochs", "10"))):
+        out = str(tmp_path / name)
+        assert sensorium("train", str(plan), *data, "--out", out, *more).status == 0
+    resumed = sensorium(
+        "train", str(plan), *data, "--out", str(tmp_path / "c"), "--resume",
+        "--checkpoints", str(tmp_path / "a.checkpoints"),
+    )  # fmt: skip
+    assert resumed.status == 0, resumed.err
+    digests = {load_learned(tmp_path / name).manifest.sha256 for name in ("a", "b", "c")}
+    assert len(digests) == 1
+
+
+def test_learning_curves_are_kept_and_drawn(
+    sensorium: Sensorium, plan: Path, opinions: Path, tmp_path: Path
+) -> None:
+    pytest.importorskip("tensorboard")
+    out, board = tmp_path / "out", tmp_path / "board"
+    done = sensorium(
+        "train", str(plan), "--data", str(opinions), "--out", str(out), "--tensorboard", str(board)
+    )
+    assert done.status == 0, done.err
+    curves = json.loads((out / "training.json").read_text())
+    assert [one["epoch"] for one in curves["epochs"]] == list(range(1, 11))
+    assert set(curves["epochs"][0]["scores"]["sentiment"]) >= {"loss", "accuracy"}
+    (events,) = board.iterdir()
+    assert b"accuracy/sentiment" in events.read_bytes()
+
+
+def test_the_folder_goes_into_the_registry(
+    sensorium: Sensorium, plan: Path, opinions: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "out"
+    sensorium("train", str(plan), "--data", str(opinions), "--out", str(out))
+    registry = Registry(tmp_path / "models")
+    registry.add(out)
+    assert registry.versions("opinions") == ["1"]
+
+
+@pytest.mark.parametrize(
+    ("changed", "told"),
+    [
+        ({"nmae": 1}, "nmae: unknown key (did you mean 'name'?)"),
+        ({"optimisation": {"epochs": 0}}, "optimisation.epochs: expected greater than 0, got 0"),
+        ({"data": {}}, "data.set: expected it for a data set, or labels"),
+        (
+            {"model": {"encoders": {"text": {"kind": "magic"}}}},
+            "model.encoders.text.kind: expected one",
+        ),
+        ({"pipeline": {"pipeline": "x"}}, "pipeline.inputs: expected a value, got none"),
+    ],
+)
+def test_a_mistake_in_a_plan_is_one_line(
+    sensorium: Sensorium,
+    plan: Path,
+    opinions: Path,
+    tmp_path: Path,
+    changed: dict[str, object],
+    told: str,
+) -> None:
+    plan.write_text(yaml.safe_dump({**PLAN, **changed}))
+    done = sensorium("train", str(plan), "--data", str(opinions), "--out", str(tmp_path / "out"))
+    assert done.status == FAILED
+    assert told in done.complaint
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_plan_needs_a_folder_for_its_model(sensorium: Sensorium, plan: Path) -> None:
+    done = sensorium("train", str(plan))
+    assert done.status == WRONG_USAGE
+    assert "--out" in done.complaint
+
+
+def test_options_of_scenes_are_refused_with_a_plan(sensorium: Sensorium, plan: Path) -> None:
+    done = sensorium("train", str(plan), "--out", "x", "--sessions", "2")
+    assert done.status == WRONG_USAGE
+    assert "--sessions" in done.complaint
+
+
+def test_options_of_plans_are_refused_without_one(sensorium: Sensorium) -> None:
+    done = sensorium("train", "--data", "x")
+    assert done.status == WRONG_USAGE
+    assert "--data" in done.complaint
+
+
+def test_a_plan_that_is_not_there_is_one_line(sensorium: Sensorium, tmp_path: Path) -> None:
+    done = sensorium("train", str(tmp_path / "none.yaml"), "--out", "x")
+    assert done.status == FAILED
+    assert "expected a plan" in done.complaint

@@ -1,0 +1,1 @@
+"""Clinical scores, computed from vital signs by published rules."""

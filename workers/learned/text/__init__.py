@@ -1,0 +1,1 @@
+"""What is said, as numbers: n-grams of words and letters."""
