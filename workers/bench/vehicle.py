@@ -152,7 +152,7 @@ def _fused(model: ObjectFusionModel, windows: list[list[Window]], batch: int) ->
                     frame[at : at + batch], states[at : at + batch], strict=True
                 )
             ]
-            states[at : at + batch] = [fusion.state for fusion in model.fuse(chosen)]
+            states[at : at + batch] = [fusion.state or b"" for fusion in model.fuse(chosen)]
     return states
 
 
