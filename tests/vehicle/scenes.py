@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from workers.vehicle.tracking import (
@@ -11,6 +13,7 @@ from workers.vehicle.tracking import (
     Objects,
     Observation,
     RadarList,
+    SensorList,
     State,
     Tracker,
 )
@@ -83,17 +86,17 @@ class Scene:
 
     def observation(self, frame: int, ego: EgoMotion | None = None) -> Observation:
         """All three sensors."""
-        lists = [self.lidar(frame), self.camera(frame), self.radar(frame)]
+        lists: list[SensorList] = [self.lidar(frame), self.camera(frame), self.radar(frame)]
         return Observation(frame * FRAME_US, lists, ego)
 
 
 def shuffled(observation: Observation, seed: int) -> Observation:
     """The same detections and lists in another order."""
     order = np.random.default_rng(seed)
-    lists = []
+    lists: list[SensorList] = []
     for each in observation.lists:
         rows = order.permutation(len(each.scores))
-        values = {
+        values: dict[str, Any] = {
             name: value[rows] if isinstance(value, np.ndarray) else value
             for name, value in ((n, getattr(each, n)) for n in each.__dataclass_fields__)
         }

@@ -13,6 +13,7 @@ from workers.vehicle.tracking import (
     Observation,
     Parameters,
     RadarList,
+    SensorList,
     Status,
     Tracker,
 )
@@ -175,7 +176,7 @@ def test_a_standing_object_stands_while_the_car_turns() -> None:
 def test_range_rate_tells_a_speed_that_two_places_do_not() -> None:
     scene = Scene(11, count=1)
     scene.velocity[:] = [-9.0, 0, 0]
-    both = [scene.lidar(0, image=False), scene.radar(0)]
+    both: list[SensorList] = [scene.lidar(0, image=False), scene.radar(0)]
     _, told = drive(TRACKER, [Observation(0, both)])
     assert told[0].velocity[0, 0] == pytest.approx(-9.0, abs=1.0)
 

@@ -9,7 +9,7 @@ become boxes in a frame at the camera with the vehicle's axes (x forward, y left
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -48,20 +48,14 @@ class Sequence2D3D:
     camera_box: Floats
     camera_score: Floats
 
-    def observations(
-        self,
-        sensors: Sequence[str] = (LIDAR, CAMERA),
-        *,
-        absent: Mapping[str, Integers] | None = None,
-    ) -> list[Observation]:
-        """One for each frame. ``absent``: frames in which a sensor gives nothing."""
-        missing = {name: set(frames.tolist()) for name, frames in (absent or {}).items()}
+    def observations(self, sensors: Sequence[str] = (LIDAR, CAMERA)) -> list[Observation]:
+        """One for each frame, of these sensors."""
         found = []
         for frame in range(self.frames):
             lists: list[SensorList] = []
-            if LIDAR in sensors and frame not in missing.get(LIDAR, ()):
+            if LIDAR in sensors:
                 lists.append(self.lidar_list(frame, frame))
-            if CAMERA in sensors and frame not in missing.get(CAMERA, ()):
+            if CAMERA in sensors:
                 lists.append(self._camera_list(frame))
             found.append(Observation(frame * FRAME_US, lists))
         return found
