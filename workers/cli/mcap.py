@@ -12,7 +12,7 @@ import typer
 
 from workers.cli.failures import WrongUsage, complain
 from workers.cli.options import JsonOption, PipelineOption, example
-from workers.cli.output import is_terminal, print_json, print_table
+from workers.cli.output import is_terminal, print_json, print_table, print_text
 
 if TYPE_CHECKING:
     from schemas.pipeline import Pipeline
@@ -160,10 +160,10 @@ def _report(told: Exported, out: Path, *, json: bool) -> None:
             }
         )
         return
+    print_text(f"{out}: session {told.session}, {told.messages.total()} messages")
     print_table(
         ["channel", "messages"],
         [[topic, str(count)] for topic, count in sorted(told.messages.items())],
-        title=f"{out}: session {told.session}, {told.messages.total()} messages",
     )
     for name, count in sorted(told.left_out.items()):
         complain(f"left out {count} of {name}: Foxglove has no picture of them")
