@@ -6,7 +6,6 @@ this client drops such repeats by id.
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from collections import OrderedDict
 from collections.abc import AsyncGenerator, Callable
@@ -21,7 +20,7 @@ from schemas.object_events import ObjectEvent, SituationEvent, decode_any_event
 from schemas.result import Result, decode_result
 from schemas.settings import KafkaSettings
 from streams.kafka_client import client_kwargs
-from streams.topic_ends import assign_topics, ends_by_fetch
+from streams.topic_ends import assign_topics, ends_by_fetch, stop_consumer
 
 log = logging.getLogger(__name__)
 
@@ -152,7 +151,7 @@ async def _subscribe(
             if group is not None and batches:
                 await _commit(consumer)
     finally:
-        await _stop(consumer)
+        await stop_consumer(consumer)
 
 
 async def _commit(consumer: aiokafka.AIOKafkaConsumer) -> None:
@@ -161,17 +160,6 @@ async def _commit(consumer: aiokafka.AIOKafkaConsumer) -> None:
     except (CommitFailedError, IllegalStateError):
         # The group is being shared out anew: whoever gets the partition reads the batch again.
         log.info("a commit was refused in a rebalance; the batch will be read again")
-
-
-async def _stop(consumer: aiokafka.AIOKafkaConsumer) -> None:
-    try:
-        await consumer.stop()
-    except asyncio.CancelledError:
-        # A consumer without a group that was never assigned raises its own background task's
-        # cancellation here; only one of ours is to be passed on.
-        task = asyncio.current_task()
-        if task is not None and task.cancelling():
-            raise
 
 
 async def _position(

@@ -153,6 +153,9 @@ def _posed(decoded: Any, xyz: NDArray[np.float64]) -> NDArray[np.float64]:
         across = np.cross(axis, xyz)
         xyz = xyz + 2.0 * (w / norm) * across + 2.0 * np.cross(axis, across)
     place = decoded.pose.position
+    if not (place.x or place.y or place.z):
+        # Nor is a negative zero made a positive one: what was exported comes back to the bit.
+        return xyz
     moved: NDArray[np.float64] = xyz + np.array([place.x, place.y, place.z])
     return moved
 

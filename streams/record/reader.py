@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import heapq
+import io
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
@@ -15,6 +16,8 @@ from streams.record.extra import require
 from streams.record.message import SCHEMA, decode
 from streams.records import Record
 
+#: What an MCAP file begins and ends with.
+_MAGIC = b"\x89MCAP0\r\n"
 #: Longest record of an MCAP file that is read; ours are chunks of a megabyte or a message.
 _MAX_RECORD_BYTES = 256_000_000
 
@@ -108,7 +111,9 @@ def _records(path: Path, topics: Sequence[str] | None) -> Iterator[Recorded]:
 
 
 def _open(path: Path, stack: ExitStack) -> tuple[Any, bool]:
-    """A reader of the file, or of a copy of its whole chunks where its end is missing."""
+    """A reader of the file, or of a copy of its whole chunks where it has no summary; and whether
+    the file was cut short.
+    """
     module = require("mcap.reader")
     try:
         file = stack.enter_context(path.open("rb"))
@@ -123,10 +128,18 @@ def _open(path: Path, stack: ExitStack) -> tuple[Any, bool]:
             return reader, False
     except _damage():
         pass
+    whole = _is_complete(file)
     file.seek(0)
     copy = stack.enter_context(tempfile.TemporaryFile())  # noqa: SIM115  (the stack closes it)
     _recover(path, file, copy)
-    return module.SeekingReader(copy), True
+    return module.SeekingReader(copy), not whole
+
+
+def _is_complete(file: IO[bytes]) -> bool:
+    """Whether the file ends as MCAP files do; a summary it need not have."""
+    end = file.seek(0, io.SEEK_END)
+    file.seek(max(0, end - len(_MAGIC)))
+    return file.read() == _MAGIC
 
 
 def _recover(path: Path, file: IO[bytes], copy: IO[bytes]) -> None:

@@ -14,7 +14,7 @@ from streams.errors import BrokerUnreachable
 from streams.kafka_client import client_kwargs
 from streams.record.handover import Handover
 from streams.records import Record
-from streams.topic_ends import assign_topics, ends_by_fetch, plain
+from streams.topic_ends import assign_topics, ends_by_fetch, plain, stop_consumer
 
 #: Longest wait for one fetch, ms; also how soon a stop is noticed.
 _POLL_MS = 200
@@ -90,7 +90,7 @@ async def record_topics(
             if until_end and await _reached(consumer, ends):
                 return
     finally:
-        await consumer.stop()
+        await stop_consumer(consumer)
 
 
 async def _reached(

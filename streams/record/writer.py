@@ -50,6 +50,8 @@ class Writer:
         self._file: BinaryIO | None = None
         self._writer: Any = None
         self._ids: dict[str, int] = {}
+        if max_bytes is not None:
+            self._clear()
         self._open()
 
     def __enter__(self) -> Writer:
@@ -88,6 +90,14 @@ class Writer:
         finally:
             self._file = None
 
+    def _clear(self) -> None:
+        """No file of an earlier recording may be taken for a part of this one."""
+        pattern = f"{self._path.stem}-[0-9][0-9][0-9][0-9]{self._path.suffix}"
+        for stale in sorted(self._path.parent.glob(pattern)):
+            if not self._force:
+                raise _taken(stale)
+            stale.unlink(missing_ok=True)
+
     def _open(self) -> BinaryIO:
         path = self._path
         if self._max_bytes is not None:
@@ -103,9 +113,7 @@ class Writer:
             self._writer.start(profile=PROFILE, library="sensorium")
             self._writer.add_metadata("sensorium", {"pipeline": self._pipeline.pipeline})
         except FileExistsError:
-            raise RecordError(
-                f"{path}: expected no such file, got one; choose another name, or --force"
-            ) from None
+            raise _taken(path) from None
         except OSError as error:
             raise self._cannot(error) from None
         schema = self._writer.register_schema(SCHEMA, "protobuf", file_descriptor_set())
@@ -120,6 +128,10 @@ class Writer:
         return RecordError(
             f"{path}: cannot be written ({error.strerror or error}); check the folder and its space"
         )
+
+
+def _taken(path: Path) -> RecordError:
+    return RecordError(f"{path}: expected no such file, got one; choose another name, or --force")
 
 
 def channels_of(

@@ -29,7 +29,7 @@ from streams.record.writer import Writer, channels_of
 from streams.records import Record
 
 T0_US = 1_700_000_000_000_000
-POINTS = np.array([[1, 2, 3, 0.5], [4, 5, 6, 1.0]], np.float32)
+POINTS = np.array([[1, 2, 3, 0.5], [4, -0.0, 6, 1.0]], np.float32)
 
 
 @pytest.fixture(scope="session")

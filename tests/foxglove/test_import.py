@@ -20,9 +20,11 @@ from schemas.sample import Modality
 from streams.errors import FeedError
 from streams.feed.formats import open_tracks
 from streams.feed.plan import plan_feed
+from streams.feed.recorded import recorded_playable
 from streams.feed.track import ReadOptions
 from tests.foxglove.conftest import POINTS, T0_US, jpeg, result, tracked
 from workers.foxglove.export import export_foxglove
+from workers.offline.run import align_recording
 
 
 @pytest.fixture
@@ -78,6 +80,25 @@ def test_a_pipeline_takes_it_like_other_files(
         ("lidar.top", 20_000),
         ("camera.front", 100_000),
     ]
+
+
+async def test_windows_of_what_was_exported_are_those_of_the_recording(
+    tmp_path: Path, drive: Pipeline, recording: Callable[..., Path]
+) -> None:
+    seen = drive.model_copy(
+        update={"inputs": {name: drive.inputs[name] for name in ("camera", "lidar")}}
+    )
+    path, out = recording(), tmp_path / "out.mcap"
+    export_foxglove([path], out, drive)
+    played, _ = recorded_playable([path], seen, start="recorded", now_us=0)
+    sources = [f"camera={out}", f"lidar={out}"]
+    fed = plan_feed(sources, seen, now_us=0, session="car-7", start="recorded")
+    indexes = [
+        await align_recording(items, seen, tmp_path / name)
+        for name, items in (("a", played.items()), ("b", fed.items()))
+    ]
+    assert indexes[0].windows == 2
+    assert indexes[0].content_sha256 == indexes[1].content_sha256
 
 
 def cloud(layout: list[tuple[str, int, int]], stride: int, data: bytes) -> PointCloud:

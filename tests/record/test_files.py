@@ -11,6 +11,7 @@ from mcap.reader import make_reader
 from schemas.pipeline import Pipeline
 from streams.errors import FeedError, RecordError
 from streams.record.handover import Handover
+from streams.record.message import encode, file_descriptor_set
 from streams.record.reader import contents, read_recording
 from streams.record.writer import Writer, channels_of
 from streams.records import Record
@@ -140,6 +141,43 @@ def test_a_file_that_is_there_is_not_replaced(
     path = make_recording(ward, [])
     with pytest.raises(RecordError, match="expected no such file, got one"):
         Writer(path, ward, {})
+
+
+def test_files_of_an_earlier_recording_are_not_taken_for_parts_of_this_one(
+    ward: Pipeline, tmp_path: Path
+) -> None:
+    stale = tmp_path / "r-0002.mcap"
+    stale.write_bytes(b"of yesterday")
+    channels = channels_of(ward, ["notes"], [])
+    with pytest.raises(RecordError, match=r"r-0002\.mcap: expected no such file, got one"):
+        Writer(tmp_path / "r.mcap", ward, channels, max_bytes=2_000_000)
+    Writer(tmp_path / "r.mcap", ward, channels, max_bytes=2_000_000, force=True).close()
+    assert [path.name for path in tmp_path.iterdir()] == ["r-0001.mcap"]
+
+
+def test_a_file_without_a_summary_is_read_whole(ward: Pipeline, tmp_path: Path) -> None:
+    from mcap.writer import IndexType
+    from mcap.writer import Writer as OtherWriter
+
+    path = tmp_path / "other.mcap"
+    with path.open("wb") as file:
+        writer = OtherWriter(
+            file,
+            index_types=IndexType.NONE,
+            repeat_channels=False,
+            repeat_schemas=False,
+            use_statistics=False,
+            use_summary_offsets=False,
+        )
+        writer.start()
+        schema = writer.register_schema("sensorium.Record", "protobuf", file_descriptor_set())
+        topic = ward.topic("notes")
+        channel = writer.register_channel(topic, "protobuf", schema, {"input": "notes"})
+        writer.add_message(channel, 1, encode(note(ward, 0, 0.0)), 1)
+        writer.finish()
+    held = contents(path)
+    assert (held.cut_short, dict(held.counts)) == (False, {topic: 1})
+    assert [one.record for one in read_recording([path])] == [note(ward, 0, 0.0)]
 
 
 def test_a_folder_that_is_not_there_is_one_line(ward: Pipeline, tmp_path: Path) -> None:

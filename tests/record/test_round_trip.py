@@ -16,6 +16,7 @@ import pytest
 
 from schemas.pipeline import Pipeline
 from schemas.units import iso_to_us
+from streams.errors import TopicError
 from streams.feed.item import FeedItem
 from streams.feed.recorded import recorded_playable
 from streams.record.handover import Handover
@@ -154,6 +155,41 @@ async def test_records_from_before_are_left_out_unless_asked_for(
             await here.feed([_text("call-c", "words", "asr", 0, b"new", 0)])
             await asyncio.wait_for(recording_now, 30)
     assert [one.record.value for one in read_recording([path])] == [b"new"]
+
+
+async def test_a_recording_ends_after_its_duration(tmp_path: Path, stack: Stack) -> None:
+    with site(make_pipeline(), tmp_path, stack) as here:
+        await here.feed(recording())
+        path, pipeline = tmp_path / "short.mcap", here.pipeline
+        with Writer(path, pipeline, channels_of(pipeline, ["words"], [])) as file:
+            async with asyncio.timeout(30):
+                await record_topics(
+                    [pipeline.topic("words")],
+                    here.settings.kafka,
+                    file,
+                    Handover(pipeline),
+                    stop=asyncio.Event(),
+                    from_beginning=True,
+                    duration_s=1.0,
+                )
+    assert not contents(path).cut_short
+
+
+async def test_a_topic_that_is_not_there_is_one_line(tmp_path: Path, stack: Stack) -> None:
+    with site(make_pipeline(), tmp_path, stack) as here:
+        other = make_pipeline()
+        path = tmp_path / "none.mcap"
+        with (
+            Writer(path, other, channels_of(other, ["words"], [])) as file,
+            pytest.raises(TopicError, match=r"\.words: expected a topic, got none of that name"),
+        ):
+            await record_topics(
+                [other.topic("words")],
+                here.settings.kafka,
+                file,
+                Handover(other),
+                stop=asyncio.Event(),
+            )
 
 
 def test_ctrl_c_completes_the_file(tmp_path: Path, stack: Stack) -> None:

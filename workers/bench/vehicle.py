@@ -12,6 +12,7 @@ import msgspec
 from schemas.pipeline_file import load_pipeline
 from schemas.sample import Sample
 from streams.align.types import Window, WindowSample
+from streams.compute import BadSample
 from streams.engine.memory import share_heap, tune_gc
 from workers.bench.computing import device_name
 from workers.bench.errors import BenchError
@@ -117,7 +118,8 @@ def _pass(made: Traffic, batch: int) -> TrackingFigures:
 def _decoded(model: ObjectFusionModel, sample: Sample) -> bytes:
     found = model.decode(sample)
     if not isinstance(found, bytes):
-        raise BenchError(f"expected lists that decode, got {found.message}")
+        got = found.message if isinstance(found, BadSample) else "frames that a detector is to see"
+        raise BenchError(f"expected lists that decode, got {got}")
     return found
 
 

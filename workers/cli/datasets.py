@@ -113,22 +113,22 @@ def _print(summary: Summary) -> None:
         rest = task.labels[_SHOWN_LABELS:]
         if rest:
             rows.append([f"{len(rest)} more", str(sum(one.count for one in rest))])
-        print_table(
-            [task.task, "labels"],
-            rows,
-            title=f"{task.labelled} labels; the most frequent has {task.majority:.1%}, "
-            f"{task.imbalance:g} times the least frequent",
+        # A table's title would be broken at the width of the table, which is narrow.
+        print_text(
+            f"{task.task}: {task.labelled} labels; the most frequent has {task.majority:.1%}, "
+            f"{task.imbalance:g} times the least frequent"
         )
+        print_table(["label", "intervals"], rows)
     if summary.splits:
         print_table(
             ["split", "sessions", "labels"],
             [[one.split, str(one.sessions), str(one.labelled)] for one in summary.splits],
         )
     if summary.inputs is not None:
+        print_text(f"{summary.seconds:g} s of event time")
         print_table(
             ["input", "samples", "bytes"],
             [[one.input, str(one.samples), str(one.bytes)] for one in summary.inputs],
-            title=f"{summary.seconds:g} s of event time",
         )
     for one in summary.cleaned:
         print_text(f"{one.what} {one.number}: {one.why}")

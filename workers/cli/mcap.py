@@ -12,7 +12,7 @@ import typer
 
 from workers.cli.failures import WrongUsage, complain
 from workers.cli.options import JsonOption, PipelineOption, example
-from workers.cli.output import is_terminal, print_json, print_table
+from workers.cli.output import is_terminal, print_json, print_table, print_text
 
 if TYPE_CHECKING:
     from schemas.pipeline import Pipeline
@@ -22,7 +22,8 @@ if TYPE_CHECKING:
 mcap = typer.Typer()
 EXAMPLE = example(
     "sensorium mcap show drive.mcap",
-    "sensorium mcap export drive.mcap --out foxglove.mcap -p vehicle --calibration calib.txt",
+    "sensorium mcap export drive.mcap --out foxglove.mcap -p vehicle --calibration calib.txt "
+    "--sensor camera.front=image_02",
 )
 
 
@@ -83,6 +84,14 @@ def export(
             metavar="FILE", help="KITTI or nuScenes; default: the one that the pipeline names."
         ),
     ] = None,
+    named: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--sensor",
+            metavar="SENSOR=NAME",
+            help="What the calibration file calls a sensor; may be repeated.",
+        ),
+    ] = None,
     session: Annotated[
         str | None, typer.Option(help="Which; the first that comes, where none is named.")
     ] = None,
@@ -94,7 +103,7 @@ def export(
     from workers.foxglove.export import export_foxglove
 
     spec = load_pipeline(pipeline)
-    rig = _rig(spec, calibration)
+    rig = _rig(spec, calibration, named or [])
     with _progress(shown=not json) as on_message:
         told = export_foxglove(
             sources, out, spec, rig=rig, session=session, force=force, on_message=on_message
@@ -109,13 +118,21 @@ def export(
     _report(told, out, json=json)
 
 
-def _rig(spec: Pipeline, calibration: Path | None) -> Rig | None:
+def _rig(spec: Pipeline, calibration: Path | None, named: list[str]) -> Rig | None:
     from workers.vehicle.calibration.reading import read_rig
 
-    named = spec.calibration
-    if calibration is not None:
-        return read_rig(calibration, named.sensors if named is not None else None)
-    return None if named is None else read_rig(Path(named.file), named.sensors)
+    said = spec.calibration
+    sensors = dict(said.sensors) if said is not None else {}
+    for text in named:
+        sensor, equals, name = text.partition("=")
+        if not (sensor and equals and name):
+            raise WrongUsage(f"--sensor: expected SENSOR=NAME, got {text[:60]!r}")
+        sensors[sensor] = name
+    if calibration is None and said is None:
+        if named:
+            raise WrongUsage("--sensor: expected --calibration beside it, got none")
+        return None
+    return read_rig(calibration or Path(said.file if said is not None else ""), sensors)
 
 
 @contextmanager
@@ -143,10 +160,10 @@ def _report(told: Exported, out: Path, *, json: bool) -> None:
             }
         )
         return
+    print_text(f"{out}: session {told.session}, {told.messages.total()} messages")
     print_table(
         ["channel", "messages"],
         [[topic, str(count)] for topic, count in sorted(told.messages.items())],
-        title=f"{out}: session {told.session}, {told.messages.total()} messages",
     )
     for name, count in sorted(told.left_out.items()):
         complain(f"left out {count} of {name}: Foxglove has no picture of them")
