@@ -47,7 +47,8 @@ def associate(
     sure = evidence >= tables.sensors[detections.kind].sure[detections.classes]
     mine, theirs = np.zeros(len(tracks), np.bool_), np.zeros(detections.count, np.bool_)
     found: list[tuple[Integers, Integers]] = []
-    for stage in (close & sure[right], close & ~sure[right], wide & sure[right]):
+    clear = sure[right]
+    for stage in (close & clear, close & ~clear, wide & clear, wide & ~clear):
         kept = np.flatnonzero(stage & ~mine[left] & ~theirs[right])
         one, other = assign(left[kept], right[kept], cost[kept], tracks.session[left[kept]])
         mine[one] = theirs[other] = True
