@@ -26,13 +26,18 @@ from schemas.object_events import (
     SituationEvent,
 )
 from schemas.pipeline import Pipeline
-from schemas.result import RESULT_TYPE, Result
+from schemas.result import RESULT_TYPE, STATE_HEADER, Result
 from schemas.sample import Modality
 from schemas.settings import Settings
 
 #: Folder of the generated files, inside the package.
 CONTRACT_DIR = Path(__file__).parent / "contract"
 _DIALECT = "https://json-schema.org/draft/2020-12/schema"
+_STATE = {
+    "type": "string",
+    "format": "binary",
+    "description": "what the model keeps of the session, if it keeps any; for workers alone",
+}
 _FEEDS = "A sensor feeds its samples; who feeds a session says when it is over."
 
 
@@ -64,7 +69,9 @@ def asyncapi() -> dict[str, Any]:
     messages = {f"{modality}Sample": sample_message(modality, schemas) for modality in Modality}
     messages["sessionEnd"] = session_end_message()
     inputs = list(messages)
-    messages["result"] = output_message("Result", (Result,), [RESULT_TYPE], schemas)
+    messages["result"] = output_message(
+        "Result", (Result,), [RESULT_TYPE], schemas, {STATE_HEADER: _STATE}
+    )
     for name, kind, types in (
         ("event", Event, EVENT_TYPES),
         ("objectEvent", ObjectEvent, OBJECT_EVENT_TYPES),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any
 
 import msgspec
@@ -17,6 +19,7 @@ JSON_PAYLOADS: dict[Modality, tuple[Any, ...]] = {
     Modality.OBJECTS: (ObjectList,),
     Modality.SERIES: (Readings, Waveforms),
 }
+_NONE: Mapping[str, Any] = MappingProxyType({})
 _KEY = {"kafka": {"key": {"type": "string", "description": "the session"}}}
 
 
@@ -85,9 +88,15 @@ def session_end_message() -> dict[str, Any]:
 
 
 def output_message(
-    title: str, types: tuple[Any, ...], ce_types: list[str], schemas: dict[str, Any]
+    title: str,
+    types: tuple[Any, ...],
+    ce_types: list[str],
+    schemas: dict[str, Any],
+    more_headers: Mapping[str, Any] = _NONE,
 ) -> dict[str, Any]:
-    """A CloudEvent with a JSON body, as a worker publishes it."""
+    """A CloudEvent with a JSON body, as a worker publishes it. ``more_headers``: that it may have
+    besides.
+    """
     payload = _inlined(types, schemas)
     text = {"type": "string"}
     return {
@@ -104,6 +113,7 @@ def output_message(
                 "ce_subject": {"type": "string", "description": "the session"},
                 "ce_time": {"type": "string", "format": "date-time"},
                 "content-type": {"type": "string", "const": "application/json"},
+                **more_headers,
             },
         },
         "bindings": _KEY,

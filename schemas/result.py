@@ -14,6 +14,9 @@ from schemas.errors import WireError
 from schemas.objects import TrackedObject
 
 RESULT_TYPE = "sensorium.result.v1"
+#: Header of a result's record with what its model keeps of the session after it. For workers alone,
+#: who find it there when Redis is lost.
+STATE_HEADER = "sensorium-model-state"
 #: Namespace of every id that Sensorium derives; fixed for ever, or ids would change.
 ID_NAMESPACE = uuid.UUID("6f0c1c2e-6a0b-5d0c-9d55-3f2a8b7f5e11")
 _NAMESPACE_BYTES = ID_NAMESPACE.bytes

@@ -14,6 +14,7 @@ import msgspec
 from schemas.event import Action
 from schemas.object_events import ObjectEvent, object_change_id
 from schemas.objects import TrackedObject
+from schemas.remembered import Remembered
 from schemas.result import Result
 from schemas.situations import ObjectsSpec
 from schemas.units import iso_to_us, to_us
@@ -22,6 +23,7 @@ from schemas.units import iso_to_us, to_us
 Open = dict[str, TrackedObject]
 
 _BELIEVED = ("confirmed", "coasted")
+_TIMES = Remembered(iso_to_us)
 
 
 def step_objects(
@@ -85,7 +87,7 @@ def _is_news(spec: ObjectsSpec, former: TrackedObject, found: TrackedObject) -> 
             return True
     if spec.every is None:
         return False
-    return iso_to_us(found.valid_at) - iso_to_us(former.valid_at) >= to_us(spec.every)
+    return _TIMES[found.valid_at] - _TIMES[former.valid_at] >= to_us(spec.every)
 
 
 def _closed(known: TrackedObject) -> TrackedObject:

@@ -8,8 +8,7 @@ from typing import Any, NamedTuple
 import aiokafka
 
 from schemas.errors import WireError
-from schemas.result import Result, decode_result
-from streams.processor.model_state import STATE_HEADER
+from schemas.result import STATE_HEADER, Result, decode_result
 
 #: Longest wait for one fetch; an empty partition answers after it.
 _POLL_MS = 200

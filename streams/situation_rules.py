@@ -17,6 +17,7 @@ import msgspec
 from schemas.event import Action, change_id
 from schemas.object_events import SituationEvent, situation_id
 from schemas.objects import TrackedObject
+from schemas.remembered import Remembered
 from schemas.result import Result
 from schemas.situations import HardBrakingAhead, SituationSpec
 from schemas.units import iso_to_us, to_us, us_to_iso
@@ -25,6 +26,8 @@ from streams.situations import UNITS, Speeds, measure, speed_mps
 #: Speeds of one object that are remembered at most; ``over`` is spread over fewer windows.
 _MAX_SPEEDS = 64
 _DECIMALS = 3
+#: All objects of a result are of one moment, and each rule asks for it.
+_TIMES = Remembered(iso_to_us)
 
 
 class Watched(msgspec.Struct, frozen=True, array_like=True):
@@ -114,7 +117,7 @@ def _remember(
     longest_us = max(spans)
     kept: History = {}
     for found in seen:
-        at_us = iso_to_us(found.valid_at)
+        at_us = _TIMES[found.valid_at]
         past = [*history.get(found.object_id, []), (at_us, speed_mps(found))]
         # One from before the span is kept: the change over the whole of it is asked for.
         while len(past) > 1 and (past[1][0] <= at_us - longest_us or len(past) > _MAX_SPEEDS):
@@ -130,7 +133,7 @@ def _advance(
     found: TrackedObject,
     result: Result,
 ) -> tuple[Watched | None, Action | None]:
-    at_us = iso_to_us(found.valid_at)
+    at_us = _TIMES[found.valid_at]
     if value is None:
         if known is None or known.told is None:
             return None, None

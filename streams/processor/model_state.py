@@ -4,8 +4,6 @@ kind that it is of, and the model's own bytes.
 
 from __future__ import annotations
 
-#: The header of a result's record that has its session's state after it. For workers alone.
-STATE_HEADER = "sensorium-model-state"
 _KIND_BYTES = 8
 
 

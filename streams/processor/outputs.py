@@ -14,10 +14,9 @@ from schemas.object_events import (
 )
 from schemas.pipeline import Pipeline
 from schemas.remembered import Remembered
-from schemas.result import RESULT_TYPE, Result, encode_result
+from schemas.result import RESULT_TYPE, STATE_HEADER, Result, encode_result
 from schemas.units import US_PER_MS
 from streams.align.types import LateSample
-from streams.processor.model_state import STATE_HEADER
 from streams.records import Headers, OutRecord, Record
 from streams.session_events import AnyEvent
 

@@ -35,6 +35,7 @@ def test_list_has_the_shipped_models_and_marks_what_is_active(
     assert [(one["name"], one["active"], one["source"]) for one in found] == [
         ("call", True, "shipped"),
         ("diagnosis", True, "shipped"),
+        ("drive", True, "shipped"),
         ("vehicle", True, "shipped"),
     ]
 
@@ -81,7 +82,10 @@ def test_show_says_where_no_worker_runs(sensorium: Sensorium, on_stack: Stack) -
 
 def test_an_unknown_model_is_told_the_known_ones(sensorium: Sensorium) -> None:
     done = sensorium("models", "show", "nobody")
-    assert (done.status, "'call', 'diagnosis', 'vehicle'" in done.complaint) == (WRONG_USAGE, True)
+    assert (done.status, "'call', 'diagnosis', 'drive', 'vehicle'" in done.complaint) == (
+        WRONG_USAGE,
+        True,
+    )
 
 
 def test_an_unknown_version_is_one_line_and_changes_nothing(

@@ -9,13 +9,16 @@ import pytest
 
 from schemas.pipeline import Pipeline
 from schemas.pipeline_file import load_pipeline
+from schemas.settings import WorkerSettings
 from streams.align.types import Window
 from streams.compute import Fusion
 from tests.inference.test_turns import window
 from workers.backends.base import StatefulModel
 from workers.errors import ModelError
 from workers.inference.compute import ModelCompute
+from workers.inference.loading import load_compute
 from workers.registry.layout import SHIPPED
+from workers.registry.shadow import open_shadow
 from workers.vehicle.fusion.manifest import read_tracking_model
 from workers.vehicle.model import ObjectFusionModel
 
@@ -32,6 +35,13 @@ class Recording(ObjectFusionModel):
     def fuse(self, windows: Sequence[Window]) -> list[Fusion]:
         self.batches.append([(each.session, each.start_us // 1_000_000) for each in windows])
         return super().fuse(windows)
+
+
+class Served(Recording):
+    """The same, as a class of the operator's own."""
+
+    def __init__(self) -> None:
+        super().__init__(DRIVE)
 
 
 def pipeline(**changes: Any) -> Pipeline:
@@ -80,3 +90,23 @@ async def test_more_sessions_than_a_batch_holds_still_go_in_turns() -> None:
     finally:
         compute.close()
     assert [second for batch in model.batches for _, second in batch] == [1, 1, 1, 2, 2, 2]
+
+
+async def test_a_model_that_keeps_state_is_no_shadow(caplog: pytest.LogCaptureFixture) -> None:
+    shadowed = pipeline(model={"name": "drive", "shadow": {"name": "drive"}})
+    assert await open_shadow(shadowed, WorkerSettings(device="cpu")) is None
+    assert "a shadow may miss some" in caplog.text
+
+
+def test_a_model_that_keeps_state_answers_without_a_fall_back() -> None:
+    target = f"{__name__}:Served"
+    served = pipeline(model={"name": "own", "python": target, "fallback": "drive"})
+    with pytest.raises(ModelError, match=r"model\.fallback"):
+        load_compute(served, WorkerSettings(device="cpu"))
+
+
+def test_a_model_that_keeps_state_is_not_asked_again_without_a_part() -> None:
+    explain = {"leave_one_out": "modalities"}
+    served = pipeline(model={"name": "drive", "explain": explain})
+    with pytest.raises(ModelError, match="leave_one_out"):
+        load_compute(served, WorkerSettings(device="cpu"))

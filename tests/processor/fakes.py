@@ -11,13 +11,12 @@ import msgspec
 from schemas.envelope import encode_headers, session_end_headers
 from schemas.event import Event, decode_event
 from schemas.pipeline import Pipeline
-from schemas.result import ModelRef, Result, decode_result
+from schemas.result import STATE_HEADER, ModelRef, Result, decode_result
 from schemas.sample import Sample
 from streams.align.types import Window
 from streams.compute import BadSample, Fusion
 from streams.engine.port import Processor
 from streams.errors import PublishError
-from streams.processor.model_state import STATE_HEADER
 from streams.records import Chunk, OutRecord, Record, TopicPartition
 from streams.results_log import Logged
 

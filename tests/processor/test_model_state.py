@@ -7,10 +7,10 @@ from collections.abc import Sequence
 
 import pytest
 
-from schemas.result import ModelRef
+from schemas.result import STATE_HEADER, ModelRef
 from streams.align.types import Window
 from streams.compute import Fusion
-from streams.processor.model_state import STATE_HEADER, pack_state, unpack_state
+from streams.processor.model_state import pack_state, unpack_state
 from tests.processor.fakes import FakeCompute
 from tests.processor.world import World, feed_seconds, pipeline_with
 

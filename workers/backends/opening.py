@@ -14,7 +14,7 @@ from schemas.model import ModelSpec
 from schemas.pipeline import Pipeline
 from schemas.remote import ChatRemote, KserveRemote
 from schemas.sample import Modality
-from workers.backends.base import Model
+from workers.backends.base import Model, StatefulModel
 from workers.backends.chat.model import ChatModel
 from workers.backends.execution import NotePadding, note_nothing
 from workers.backends.export import EXPORTED, ONNX
@@ -75,7 +75,8 @@ def open_model(spec: ModelSpec, where: Surroundings) -> Model:
     """
     set_threads(where.threads)
     model = _named(spec, where)
-    if spec.fallback is None:
+    if spec.fallback is None or isinstance(model, StatefulModel):
+        # Nobody answers for a model that keeps state: whoever serves it refuses to.
         return model
     try:
         local = _local(where.find(spec.fallback, None), spec, where)

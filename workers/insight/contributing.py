@@ -11,7 +11,7 @@ from schemas.result import ModelRef
 from schemas.sample import Modality, Sample
 from streams.align.types import Window
 from streams.compute import BadSample, Fusion
-from workers.backends.base import Decoded, Model
+from workers.backends.base import Decoded, Model, StatefulModel
 from workers.errors import WorkerError
 from workers.insight.leave_one_out import Detail, contributions
 
@@ -101,7 +101,8 @@ class ContributingModel:
 def with_contributions(model: Model, pipeline: Pipeline) -> Model:
     """The model as the pipeline file wants its answers: with contributions, or as it is."""
     detail = pipeline.model.explain.leave_one_out
-    if detail == "none":
+    if detail == "none" or isinstance(model, StatefulModel):
+        # One that keeps state is not asked twice: whoever serves it refuses to.
         return model
     modality_of = {name: spec.modality for name, spec in pipeline.inputs.items()}
     return ContributingModel(model, modality_of, detail, max_batch=pipeline.model.max_batch)
