@@ -55,6 +55,7 @@ class Probe:
 
     model = ModelRef("probe", "1", "00")
     features = "00"
+    states = ""
     lanes = 1
 
     def close(self) -> None:
