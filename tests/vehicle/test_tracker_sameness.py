@@ -28,7 +28,7 @@ def _session(seed: int) -> list[Observation]:
 
 
 @given(seeds=st.lists(st.integers(0, 99), min_size=2, max_size=4))
-@settings(max_examples=8, deadline=None)
+@settings(max_examples=5, deadline=None)
 def test_sessions_in_one_batch_are_as_alone_to_the_bit(seeds: list[int]) -> None:
     sessions = [_session(seed) for seed in seeds]
     states = [State()] * len(seeds)
@@ -43,7 +43,7 @@ def test_sessions_in_one_batch_are_as_alone_to_the_bit(seeds: list[int]) -> None
 
 
 @given(seed=st.integers(0, 99), mix=st.integers(0, 99))
-@settings(max_examples=8, deadline=None)
+@settings(max_examples=5, deadline=None)
 def test_the_order_of_detections_and_lists_has_no_effect(seed: int, mix: int) -> None:
     session = _session(seed)
     mixed = [shuffled(each, mix + at) for at, each in enumerate(session)]
@@ -54,7 +54,7 @@ def test_the_order_of_detections_and_lists_has_no_effect(seed: int, mix: int) ->
 
 
 @given(seed=st.integers(0, 99), cut=st.integers(1, FRAMES - 1))
-@settings(max_examples=8, deadline=None)
+@settings(max_examples=5, deadline=None)
 def test_a_state_that_was_written_and_read_in_mid_drive_goes_on_alike(seed: int, cut: int) -> None:
     session = _session(seed)
     end, objects = drive(TRACKER, session)
@@ -65,7 +65,7 @@ def test_a_state_that_was_written_and_read_in_mid_drive_goes_on_alike(seed: int,
 
 
 @given(seed=st.integers(0, 99))
-@settings(max_examples=8, deadline=None)
+@settings(max_examples=5, deadline=None)
 def test_covariances_stay_symmetric_and_positive_definite(seed: int) -> None:
     _, told = drive(TRACKER, _session(seed))
     for objects in told:

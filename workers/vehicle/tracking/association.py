@@ -47,7 +47,8 @@ def associate(
     sure = evidence >= tables.sensors[detections.kind].sure[detections.classes]
     mine, theirs = np.zeros(len(tracks), np.bool_), np.zeros(detections.count, np.bool_)
     found: list[tuple[Integers, Integers]] = []
-    for stage in (close & sure[right], close & ~sure[right], wide & sure[right]):
+    clear = sure[right]
+    for stage in (close & clear, close & ~clear, wide & clear, wide & ~clear):
         kept = np.flatnonzero(stage & ~mine[left] & ~theirs[right])
         one, other = assign(left[kept], right[kept], cost[kept], tracks.session[left[kept]])
         mine[one] = theirs[other] = True
@@ -74,7 +75,7 @@ def _in_space(
     place = tracks.mean[left, :2] - lag * tracks.mean[left, 3:5]
     away = detections.boxes[right, :2] - place
     distance = np.hypot(away[:, 0], away[:, 1]) / tables.classes.gate_m[classes]
-    shared, same = _in_both_images(tracks, left, detections, right)
+    shared, same = _in_both_images(_edges(tracks, left, lag), tracks, left, detections, right)
     weight = np.where(same, tables.classes.iou_weight[classes], 0.0)
     placed = tracks.placed[left]
     cost = np.where(placed, (1 - weight) * distance + weight * (1 - shared), 1 - shared)
@@ -94,25 +95,30 @@ def _in_image(
 ) -> tuple[Floats, Flags, Flags]:
     """1 - overlap of the boxes, and so much more for what only overlaps widened."""
     classes = detections.classes[right]
-    shared, same = _in_both_images(tracks, left, detections, right)
+    edges = _edges(tracks, left, lag_s[tracks.session[left], None])
+    shared, same = _in_both_images(edges, tracks, left, detections, right)
     share = tables.classes.widened[classes]
-    widened = overlap(
-        _widened(tracks.edge[left], share), _widened(detections.image_boxes[right], share)
-    )
+    widened = overlap(_widened(edges, share), _widened(detections.image_boxes[right], share))
     gate = tables.classes.gate_iou[classes]
     cost = (1 - shared) + (1 - widened)
     return cost, same & (shared >= gate), same & (widened >= gate)
 
 
+def _edges(tracks: Tracks, left: Integers, lag_s: Floats) -> Floats:
+    """Where boxes were in the image when an older list was seen."""
+    edges: Floats = tracks.edge[left] - lag_s * tracks.rate[left]
+    return edges
+
+
 def _in_both_images(
-    tracks: Tracks, left: Integers, detections: Detections, right: Integers
+    edges: Floats, tracks: Tracks, left: Integers, detections: Detections, right: Integers
 ) -> tuple[Floats, Flags]:
     same = (
         (tracks.camera[left] == detections.cameras[right])
         & (tracks.camera[left] != 0)
         & ~np.isnan(detections.image_boxes[right, 0])
     )
-    return overlap(tracks.edge[left], detections.image_boxes[right]), same
+    return overlap(edges, detections.image_boxes[right]), same
 
 
 def _widened(boxes: Floats, share: Floats) -> Floats:

@@ -55,6 +55,11 @@ def predict(
 
 
 def _predict_edges(tracks: Tracks, dt: Floats, acceleration: Floats) -> None:
+    """A box that was not seen lately moves on, but neither grows nor shrinks: its edges' rates
+    differ mostly by noise, which would turn it inside out.
+    """
+    middle = (tracks.rate + tracks.rate[:, [2, 3, 0, 1]]) / 2
+    tracks.rate = np.where((tracks.again != 0)[:, None], tracks.rate, middle)
     tracks.edge += dt * tracks.rate
     place, cross, rate = (tracks.edge_var[:, :, i].copy() for i in range(3))
     q = acceleration * acceleration
