@@ -66,6 +66,8 @@ CASES: dict[str, tuple[dict[str, Any], Callable[[int], Sample]]] = {
     "texture": ({"side": 64, "radii": [2, 5]}, picture),
     "ngrams": ({}, words),
     "news2": ({}, reading),
+    "speech": ({}, sound),
+    "words": ({"buckets": 256, "width": 8}, words),
 }
 
 
@@ -97,6 +99,7 @@ def features(model: LearnedModel, samples: list[Sample]) -> list[bytes]:
         "texture",
         "ngrams",
         "news2",
+        "words",
         pytest.param("sentence", marks=pytest.mark.slow),
     ],
 )
@@ -113,7 +116,8 @@ def test_a_feature_does_not_depend_on_what_else_is_encoded(kind: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "kind", ["image", "spectrogram", "series", "vector", "texture", "ngrams", "news2"]
+    "kind",
+    ["image", "spectrogram", "series", "speech", "vector", "words", "texture", "ngrams", "news2"],
 )
 def test_a_payload_that_is_none_of_its_kind_is_a_bad_sample(kind: str) -> None:
     model, make = model_of(kind), CASES[kind][1]

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from tests.recipes.fakes import Quiet, Words
-from workers.errors import EvaluationError
+from workers.errors import EvaluationError, TrainError
 from workers.recipes.base import Evaluation, Options
 from workers.recipes.measure import Measured
 
@@ -88,6 +88,22 @@ def test_a_model_of_other_folds_is_not_reused(tmp_path: Path) -> None:
     _run(words, quick=True, keep=tmp_path, seeds=1, folds=3)
     _run(words, quick=True, keep=tmp_path, seeds=1, folds=2, reuse=True)
     assert len(words.trained) == 5
+
+
+class _Breaks(Words):
+    """Fails in its training."""
+
+    def train(self, *arguments: Any, **named: Any) -> Any:
+        raise TrainError("a training that breaks off")
+
+
+def test_what_a_training_that_broke_off_has_left_is_not_reused(tmp_path: Path) -> None:
+    words = Words()
+    _run(words, quick=True, keep=tmp_path, seeds=1)
+    with pytest.raises(TrainError):
+        _run(_Breaks(), quick=True, keep=tmp_path, seeds=1)
+    _run(words, quick=True, keep=tmp_path, seeds=1, reuse=True)
+    assert len(words.trained) == 4
 
 
 def test_an_input_that_is_not_the_recipes_is_an_error() -> None:

@@ -18,11 +18,12 @@ from tests.train.worlds import quick, small_plan, some_windows
 from workers.datasets.windows import LabelledWindows
 from workers.errors import TrainError
 from workers.train.checkpoint import Epoch
-from workers.train.fitting import TrainedModel, fit
+from workers.train.fitting import fit
 from workers.train.optimisation import Optimisation
 from workers.train.predict import predict
 from workers.train.sample_cache import SampleCache
 from workers.train.scores import scores_of
+from workers.train.trained import TrainedModel
 
 
 class Stopped(Exception):
@@ -123,6 +124,12 @@ def test_a_damaged_checkpoint_is_named(tmp_path: Path) -> None:
 def test_two_checkpoints_are_kept(tmp_path: Path) -> None:
     trained(quick(epochs=4), checkpoints=tmp_path)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["epoch-0003", "epoch-0004"]
+
+
+def test_a_run_from_the_start_forgets_the_checkpoints_of_an_earlier_one(tmp_path: Path) -> None:
+    trained(quick(epochs=4), checkpoints=tmp_path)
+    trained(quick(epochs=2), seed=5, checkpoints=tmp_path)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["epoch-0001", "epoch-0002"]
 
 
 def test_the_best_epoch_is_kept_and_a_run_ends_where_none_is_better() -> None:

@@ -72,7 +72,7 @@ def load(path: Path, *, arrangements: int = 4) -> DataSet:
     labels: list[Label] = []
     groups: dict[str, str] = {}
     splits: dict[str, Split] = {}
-    for speaker, utterances in sorted(_utterances(path / "emodb").items()):
+    for speaker, utterances in sorted(utterances_of(path / "emodb").items()):
         split: Split = "test" if speaker in TEST_SPEAKERS else "train"
         texts = [one for one in sentences if one.split == split]
         for number in range(arrangements if split == "train" else 1):
@@ -136,7 +136,7 @@ def _read(data: DataSet) -> list[_Sentence]:
     ]
 
 
-def _utterances(path: Path) -> dict[str, list[Utterance]]:
+def utterances_of(path: Path) -> dict[str, list[Utterance]]:
     """Speaker -> utterances, float32 at 16 kHz."""
     data = emodb.load(path)
     emotion = {(label.session, label.start_us): label.label for label in data.labels}

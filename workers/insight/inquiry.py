@@ -14,6 +14,7 @@ from streams.align.types import WindowSample
 from streams.compute import Fusion
 from workers.backends.base import Model
 from workers.backends.reference import ReferenceModel
+from workers.codecs.vector import is_vector
 from workers.errors import InsightError
 from workers.explain.published import Published
 from workers.explain.words import counted
@@ -75,7 +76,11 @@ def inquire(
         model.fuse, [rebuilt.window], [answer], modality_of, "sensors", max_batch=max_batch
     )
     # A crowded window is fused without some of its samples: those have no part in the answer.
-    seen = [one for one in thin(rebuilt.window.samples) if modality_of[one.input] in _SEEN]
+    seen = [
+        one
+        for one in thin(rebuilt.window.samples)
+        if modality_of[one.input] in _SEEN and not is_vector(rebuilt.samples[one].content_type)
+    ]
     heat = _heat(model, rebuilt, thin(seen, MAX_PICTURES), modality_of, task, label, max_batch)
     probabilities = task_result(answer.tasks[task]).probabilities
     titled = Titled(result, task, label, probabilities[label], added)

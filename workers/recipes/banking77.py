@@ -15,7 +15,8 @@ from workers.recipes.planned import Change, Planned
 PLAN = Path(__file__).with_suffix(".yaml")
 
 
-def _split(data_set: DataSet, options: Options) -> tuple[Sequence[Cut], str]:
+def split(data_set: DataSet, options: Options) -> tuple[Sequence[Cut], str]:
+    """Every training, and what is learnt from and judged in words. Raises ``EvaluationError``."""
     return official_without_validation(data_set, options), (
         "the data set's own: learnt from train.csv, judged on test.csv (or on --test); nothing is "
         "chosen by either, epochs are fixed"
@@ -31,7 +32,7 @@ def recipe() -> Recipe:
             "above 92 %",
             task="intent",
             goals=[Goal("accuracy", 0.92, "Casanueva et al. 2020: 92.8 to 93.7 with USE and BERT")],
-            split=_split,
+            split=split,
             seeds=3,
             changes=[
                 Change(

@@ -23,7 +23,8 @@ _TASK, _METRIC = "emotion", "balanced_accuracy"
 _CHOSEN_BY = frozenset({"03", "08", "09", "10"})
 
 
-def _split(data_set: DataSet, options: Options) -> tuple[Sequence[Cut], str]:
+def split(data_set: DataSet, options: Options) -> tuple[Sequence[Cut], str]:
+    """Every training, and what is learnt from and judged in words. Raises ``EvaluationError``."""
     cuts, how = each_group_or_test(data_set, _TASK, options)
     return cuts, f"{how}; a group is a speaker, epochs are fixed"
 
@@ -35,7 +36,7 @@ class EmoDb(Planned):
 
     def figures(self, predictions: dict[str, Predictions]) -> Sequence[Figure]:
         """See ``Classifier.figures``; a deviation is that between speakers, of all seeds' means."""
-        speakers = _by_speaker(predictions, None)
+        speakers = by_speaker(predictions, None)
         others = {name: uar for name, uar in speakers.items() if name not in _CHOSEN_BY}
         found = [
             _mean(
@@ -48,12 +49,12 @@ class EmoDb(Planned):
         if others and len(others) < len(speakers):
             note = f"speakers {', '.join(sorted(others))}; the settings were chosen by the others"
             found.append(_mean("UAR, speakers by whom nothing was chosen", others, note))
-        cold = _by_speaker(predictions, 5)
+        cold = by_speaker(predictions, 5)
         found.append(_mean("recall of the first 5 utterances", cold, "while a voice is unknown"))
         return found
 
 
-def _by_speaker(predictions: Mapping[str, Predictions], first: int | None) -> dict[str, float]:
+def by_speaker(predictions: Mapping[str, Predictions], first: int | None) -> dict[str, float]:
     """Speaker -> UAR or, of the ``first`` utterances of each session, accuracy; mean over seeds."""
     metric = find_metric(_METRIC if first is None else "accuracy")
     found: dict[str, list[float]] = {}
@@ -100,7 +101,7 @@ def recipe() -> Recipe:
                     "about openSMILE and SVM on 7 classes, 84.6 (Schuller et al. 2009)",
                 )
             ],
-            split=_split,
+            split=split,
             seeds=3,
             changes=[
                 Change(

@@ -61,6 +61,11 @@ def read_kept(folder: Path, digest: str) -> Kept | None:
     return kept if kept.digest == digest else None
 
 
+def forget(folder: Path) -> None:
+    """Say no longer what is there: it is about to be trained anew, and may be left half written."""
+    (folder / FILE).unlink(missing_ok=True)
+
+
 def write_kept(folder: Path, kept: Kept) -> None:
     """Write it beside the model, once that is whole."""
     (folder / FILE).write_bytes(msgspec.json.format(msgspec.json.encode(kept)))

@@ -22,10 +22,12 @@ from workers.learned.plan import ModelPlan
 from workers.recipes.base import Curve, Figure, Goal, Options, Progress
 from workers.recipes.classifier import Cut, Variant
 from workers.train.checkpoint import Epoch
-from workers.train.fitting import Observer, TrainedModel, fit
+from workers.train.fitting import fit
+from workers.train.observing import Observer
 from workers.train.plan import TrainPlan, model_of, pipeline_of, read_train_plan
 from workers.train.sample_cache import SampleCache
 from workers.train.saving import save_trained
+from workers.train.trained import TrainedModel
 
 Cuts = Callable[[DataSet, Options], tuple[Sequence[Cut], str]]
 

@@ -14,10 +14,11 @@ from workers.recipes.base import Goal, Options, Recipe
 from workers.recipes.classifier import Cut, Variant
 from workers.recipes.measure import Measured
 from workers.recipes.planned import Change, Planned, of_sessions
-from workers.train.fitting import Observer, TrainedModel
 from workers.train.logistic import fit_logistic
+from workers.train.observing import Observer
 from workers.train.plan import TrainPlan
 from workers.train.sample_cache import SampleCache
+from workers.train.trained import TrainedModel
 
 _PLAN = Path(__file__).with_name("pocus.yaml")
 _FOLDS = 5

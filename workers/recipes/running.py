@@ -23,7 +23,7 @@ from workers.evaluation.moments import Moments
 from workers.evaluation.predictions import Predictions, join
 from workers.recipes.base import Curve, Options, Progress, StreamEquality
 from workers.recipes.classifier import Classifier, Cut
-from workers.recipes.keeping import Kept, read_kept, training_digest, write_kept
+from workers.recipes.keeping import Kept, forget, read_kept, training_digest, write_kept
 
 #: By how much one input's event times are off, microseconds.
 SHIFTS_US = (250_000, 500_000, 1_000_000, 2_000_000)
@@ -115,19 +115,26 @@ class Runner:
         return outcome
 
     def _train(self, data_set: DataSet, cut: Cut, way: Way, folder: Path, outcome: Outcome) -> None:
+        if self._options.keep is None:
+            outcome.curves += self._trained(data_set, cut, way, folder)
+            return
+        # Only what is kept has to be known again: the digest reads all samples.
         pipeline = self._classifier.pipeline(way.variant)
         digest = training_digest(self._classifier.name, data_set, cut, way.name, pipeline)
         kept = read_kept(folder, digest) if self._options.reuse else None
         if kept is None:
-            folder.mkdir(parents=True, exist_ok=True)
-            curves = self._classifier.train(
-                data_set, cut, way.inputs, way.variant, folder, self._progress
-            )
-            kept = Kept(digest, tuple(curves))
+            forget(folder)
+            kept = Kept(digest, tuple(self._trained(data_set, cut, way, folder)))
             write_kept(folder, kept)
         else:
             outcome.reused += 1
         outcome.curves += kept.curves
+
+    def _trained(self, data_set: DataSet, cut: Cut, way: Way, folder: Path) -> Sequence[Curve]:
+        folder.mkdir(parents=True, exist_ok=True)
+        return self._classifier.train(
+            data_set, cut, way.inputs, way.variant, folder, self._progress
+        )
 
     async def _ask(
         self,

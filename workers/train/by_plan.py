@@ -13,12 +13,14 @@ from workers.datasets.windows import LabelledWindows
 from workers.errors import TrainError
 from workers.learned.file import LearnedManifest, Measured, Origin
 from workers.train.data import TrainingData, divided, read_data
-from workers.train.fitting import Observer, TrainedModel, fit
+from workers.train.fitting import fit
+from workers.train.observing import Observer
 from workers.train.plan import TrainPlan, model_of, pipeline_of
 from workers.train.predict import predict
 from workers.train.sample_cache import SampleCache
 from workers.train.saving import save_trained
 from workers.train.scores import scores_of
+from workers.train.trained import TrainedModel
 
 #: Decimals of figures in model.json.
 _DECIMALS = 4

@@ -13,6 +13,7 @@ from pathlib import Path
 import msgspec
 import safetensors
 import safetensors.torch
+import torch
 from torch import Tensor
 
 from workers.errors import TrainError
@@ -88,5 +89,23 @@ def load_checkpoint(folder: Path, run: str) -> tuple[State, dict[str, Tensor]] |
     return state, tensors
 
 
+def discard_checkpoints(folder: Path) -> None:
+    """Remove what an earlier run has left: it would be taken for the newest of the next one."""
+    for old in _checkpoints(folder):
+        shutil.rmtree(old)
+
+
 def _checkpoints(folder: Path) -> list[Path]:
     return sorted(path for path in folder.glob("epoch-*") if path.is_dir())
+
+
+def below(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    """Those tensors of a checkpoint whose names begin so, by the rest of their names."""
+    return {
+        key.removeprefix(prefix): value for key, value in tensors.items() if key.startswith(prefix)
+    }
+
+
+def on_device(tensors: Mapping[str, Tensor], device: torch.device) -> dict[str, Tensor]:
+    """The same tensors on a device."""
+    return {name: value.to(device) for name, value in tensors.items()}

@@ -27,11 +27,12 @@ from workers.evaluation.predictions import Predictions
 from workers.learned.file import LearnedManifest, Measured, Origin
 from workers.learned.network import LearnedNetwork
 from workers.learned.plan import ModelPlan
-from workers.train.fitting import TrainedModel, fit
+from workers.train.fitting import fit
 from workers.train.plan import model_of, pipeline_of, read_train_plan
 from workers.train.predict import predict
 from workers.train.saving import save_trained
 from workers.train.scores import scores_of
+from workers.train.trained import TrainedModel
 
 PLAN = Path(__file__).with_suffix(".yaml")
 XRAY_TASK, NOTE_TASK = "pneumonia", "note_section"

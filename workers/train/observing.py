@@ -4,11 +4,36 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from workers.errors import TrainError
 from workers.train.checkpoint import Epoch
-from workers.train.fitting import Observer
+
+
+class Observer(Protocol):
+    """Who is told how a run goes."""
+
+    def begun(self, epochs: int, steps_per_epoch: int) -> None:
+        """A run begins, or goes on."""
+
+    def step(self) -> None:
+        """A step is done."""
+
+    def epoch(self, found: Epoch) -> None:
+        """An epoch is done."""
+
+
+class Unobserved:
+    """Nobody."""
+
+    def begun(self, epochs: int, steps_per_epoch: int) -> None:
+        """Nothing to do."""
+
+    def step(self) -> None:
+        """Nothing to do."""
+
+    def epoch(self, found: Epoch) -> None:
+        """Nothing to do."""
 
 
 class Several:

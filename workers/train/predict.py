@@ -56,15 +56,6 @@ def predict(
     )
 
 
-def feature_windows(
-    model: LearnedModel, windows: LabelledWindows, cache: SampleCache | None = None
-) -> list[Window]:
-    """The windows with the model's features in place of positions, as its ``fuse`` takes them."""
-    cache = cache or SampleCache(windows.samples)
-    features = cache.features(model, windows.used().tolist())
-    return [_filled(one, features) for one in windows.windows]
-
-
 def _filled(window: LabelledWindow, features: Mapping[int, bytes | None]) -> Window:
     kept = []
     positions: Sequence[int] = window.positions.tolist()

@@ -11,7 +11,7 @@ from workers.learned.card import render_card
 from workers.learned.file import LearnedManifest, Measured, Origin, save_learned
 from workers.learned.model import ARCHITECTURE
 from workers.train.checkpoint import Epoch
-from workers.train.fitting import TrainedModel
+from workers.train.trained import TrainedModel
 
 #: Learning curves, beside the model.
 CURVES_FILE = "training.json"
