@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import math
 from dataclasses import replace
 from pathlib import Path
@@ -120,7 +121,7 @@ async def test_x_rays_and_vital_signs_in_the_stream(tmp_path: Path, shared_data:
         await play(items, kafka=kafka, pipeline=here.pipeline, speed=None, end_sessions=True)
         results = await here.results(PATIENTS * per_patient, timeout_s=120)
 
-    answers = offline(few)
+    answers = await asyncio.to_thread(offline, few)
     seen: dict[str, int] = dict.fromkeys(chosen, 0)
     for result in results:
         seen[result.session] += 1

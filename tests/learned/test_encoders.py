@@ -63,6 +63,9 @@ CASES: dict[str, tuple[dict[str, Any], Callable[[int], Sample]]] = {
     "spectrogram": ({"widths": [4, 8]}, sound),
     "series": ({"width": 8}, reading),
     "sentence": ({"max_tokens": 8}, words),
+    "texture": ({"side": 64, "radii": [2, 5]}, picture),
+    "ngrams": ({}, words),
+    "news2": ({}, reading),
     "speech": ({}, sound),
     "words": ({"buckets": 256, "width": 8}, words),
 }
@@ -93,6 +96,9 @@ def features(model: LearnedModel, samples: list[Sample]) -> list[bytes]:
         "image",
         "spectrogram",
         "series",
+        "texture",
+        "ngrams",
+        "news2",
         "words",
         pytest.param("sentence", marks=pytest.mark.slow),
     ],
@@ -109,7 +115,10 @@ def test_a_feature_does_not_depend_on_what_else_is_encoded(kind: str) -> None:
     assert len(set(together)) > 1
 
 
-@pytest.mark.parametrize("kind", ["image", "spectrogram", "series", "speech", "vector", "words"])
+@pytest.mark.parametrize(
+    "kind",
+    ["image", "spectrogram", "series", "speech", "vector", "words", "texture", "ngrams", "news2"],
+)
 def test_a_payload_that_is_none_of_its_kind_is_a_bad_sample(kind: str) -> None:
     model, make = model_of(kind), CASES[kind][1]
     sample = make(0)
