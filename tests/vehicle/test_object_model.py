@@ -163,7 +163,7 @@ def test_a_car_that_is_gone_is_closed_and_then_forgotten() -> None:
 
 
 def test_what_is_not_sure_yet_is_told_of_only_where_that_is_asked_for() -> None:
-    doubtful = car(20.0, score=0.96)
+    doubtful = car(20.0, score=0.6)
     for tentative, expected in ((False, []), (True, ["tentative"])):
         drive = Drive(
             model(objects={**DRIVE.objects.model_dump(exclude_none=True), "tentative": tentative})
