@@ -34,6 +34,7 @@ def test_list_has_the_shipped_models_and_marks_what_is_active(
     found = [json.loads(line) for line in sensorium("models", "list", "--json").out.splitlines()]
     assert [(one["name"], one["active"], one["source"]) for one in found] == [
         ("call", True, "shipped"),
+        ("call-real", True, "shipped"),
         ("diagnosis", True, "shipped"),
         ("diagnosis-real", True, "shipped"),
         ("vehicle", True, "shipped"),
