@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import Field, StringConstraints
 
 from schemas.inputs import Strict
+from schemas.sample import Modality
 
 #: An axis-aligned span of pixels.
 Pixels = Annotated[int, Field(ge=32, le=4096)]
@@ -16,6 +18,8 @@ ClassName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z][A-Za-z0-9_. -]{
 
 class OnnxDetector(Strict):
     """A detector of the operator's own as an ONNX file, which finds 2-D boxes in camera frames.
+
+    A relative path starts at the pipeline file's folder.
 
     ``layout``: what its output means, for one frame:
     ``boxes``: (n, 6), x1 y1 x2 y2 in input pixels, score, class: detectors that end in NMS;
@@ -47,6 +51,13 @@ class OnnxDetector(Strict):
     #: Whether boxes of different classes may lie on each other.
     per_class: bool = False
 
+    def with_paths(self, folder: Path) -> OnnxDetector:
+        """The same with its files placed: relative paths start at ``folder``."""
+        placed: dict[str, object] = {"file": str(folder / self.file)}
+        if isinstance(self.labels, str):
+            placed["labels"] = str(folder / self.labels)
+        return self.model_copy(update=placed)
+
 
 class LidarClusters(Strict):
     """Objects in lidar sweeps by clustering, without learnt weights."""
@@ -62,6 +73,18 @@ class LidarClusters(Strict):
     #: Whether objects of no known size are listed, as ``unknown``.
     unknown: bool = False
 
+    def with_paths(self, folder: Path) -> LidarClusters:
+        """The same: it names no file."""
+        del folder
+        return self
 
+
+#: Which modalities each kind takes.
+TAKES: dict[str, tuple[Modality, ...]] = {
+    "onnx": (Modality.VIDEO, Modality.IMAGE),
+    "clusters": (Modality.POINTS,),
+}
+#: Kind -> its type; what a message may suggest.
+PERCEIVERS: dict[str, type[Strict]] = {"onnx": OnnxDetector, "clusters": LidarClusters}
 #: How the samples of an input become object lists.
 Perceiver = Annotated[OnnxDetector | LidarClusters, Field(discriminator="kind")]

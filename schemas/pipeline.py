@@ -12,6 +12,7 @@ from pydantic import Field, model_validator
 
 from schemas.inputs import InputSpec, Name, Nearest, Strict
 from schemas.model import ModelSpec
+from schemas.perception import TAKES, Perceiver
 from schemas.sample import Modality
 from schemas.situations import Calibration, ObjectsSpec, SituationSpec
 from schemas.units import Duration
@@ -61,6 +62,9 @@ class Pipeline(Strict):
     model: ModelSpec
     events: tuple[EventSpec, ...] = ()
     calibration: Calibration | None = None
+    #: Input -> how its raw samples become lists of objects, for a model that tracks objects. One
+    #: without an entry is aligned and shown, and nothing is perceived in it.
+    perception: dict[Name, Perceiver] = Field(default_factory=dict)
     objects: ObjectsSpec = ObjectsSpec()
     situations: tuple[SituationSpec, ...] = ()
     limits: Limits = Limits()
@@ -85,6 +89,7 @@ class Pipeline(Strict):
                 f"{self.window.sensor!r}; declare it under the input's sensors"
             )
         self._check_sent()
+        self._check_perception()
         self._check_lists()
         for key in ("events", "situations"):
             names = [each.name for each in getattr(self, key)]
@@ -109,6 +114,20 @@ class Pipeline(Strict):
                     f"to send without {name!r}"
                 )
 
+    def _check_perception(self) -> None:
+        for name, perceiver in self.perception.items():
+            if name not in self.inputs:
+                raise ValueError(
+                    f"perception.{name}: expected the name of an input, got {name!r}; there are "
+                    f"{', '.join(self.inputs)}"
+                )
+            takes = TAKES[perceiver.kind]
+            if (modality := self.inputs[name].modality) not in takes:
+                raise ValueError(
+                    f"perception.{name}: {perceiver.kind} takes {' or '.join(takes)}, the input "
+                    f"is of {modality}"
+                )
+
     def _check_lists(self) -> None:
         """What lists hold is said of inputs that there are, and that can hold it."""
         for name, kind in self.objects.inputs.items():
@@ -116,6 +135,8 @@ class Pipeline(Strict):
             if name not in self.inputs:
                 raise ValueError(f"{key}: expected one of {', '.join(self.inputs)}, got {name!r}")
             modality = self.inputs[name].modality
+            if name in self.perception:
+                raise ValueError(f"{key}: perception.{name} says already what its lists hold")
             if (kind == "ego") != (modality is Modality.SERIES):
                 wanted = "a series" if kind == "ego" else "objects"
                 raise ValueError(f"{key}: {kind} needs an input of {wanted}, got {modality.value}")

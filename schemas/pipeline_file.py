@@ -12,6 +12,7 @@ from pydantic import ValidationError
 from schemas.errors import PipelineFileError
 from schemas.inputs import Collect, Hold, InputSpec, Nearest, Overlap, SensorClock
 from schemas.model import ExplainSpec, ModelSpec, ShadowSpec
+from schemas.perception import PERCEIVERS
 from schemas.pipeline import ClockSpec, EventSpec, Pipeline
 from schemas.remote import ChatRemote, KserveRemote
 from schemas.situations import SITUATIONS, Calibration, ObjectsSpec
@@ -57,12 +58,20 @@ def load_pipeline(name_or_path: str) -> Pipeline:
             name_or_path,
             f"unknown pipeline; expected one of {', '.join(shipped)}, or the path of a YAML file",
         )
-    pipeline = parse_pipeline(_read(path), path)
-    if pipeline.calibration is None:
-        return pipeline
-    file = str(path.parent / pipeline.calibration.file)
-    calibration = pipeline.calibration.model_copy(update={"file": file})
-    return pipeline.model_copy(update={"calibration": calibration})
+    return _with_paths(parse_pipeline(_read(path), path), path.parent.resolve())
+
+
+def _with_paths(pipeline: Pipeline, folder: Path) -> Pipeline:
+    """The pipeline with the files that it names placed: relative paths start at ``folder``."""
+    found: dict[str, object] = {}
+    if (calibration := pipeline.calibration) is not None:
+        placed = {"file": str(folder / calibration.file)}
+        found["calibration"] = calibration.model_copy(update=placed)
+    if pipeline.perception:
+        found["perception"] = {
+            name: each.with_paths(folder) for name, each in pipeline.perception.items()
+        }
+    return pipeline.model_copy(update=found) if found else pipeline
 
 
 def parse_pipeline(text: str, path: Path | str) -> Pipeline:
@@ -113,6 +122,11 @@ def _known_keys(tree: dict[str, object]) -> dict[str, list[str]]:
             for kind, keys in _MATCHER_KEYS.items()
         }
         known |= {f"inputs.{name}.clock": sorted(SensorClock.model_fields) for name in inputs}
+        known |= {
+            f"perception.{name}.{kind}": sorted(each.model_fields)
+            for name in inputs
+            for kind, each in PERCEIVERS.items()
+        }
     if isinstance(events, list):
         known |= {f"events.{k}": sorted(EventSpec.model_fields) for k in range(len(events))}
     if isinstance(situations, list):

@@ -12,6 +12,7 @@ WorkerError
 ├── DataSetError         a data set's files are missing, damaged, or not what its importer expects
 ├── EvaluationError      a model cannot be judged as asked: folds, inputs, metrics, or the stream
 ├── OfflineError         windows of a recording cannot be written or read back
+├── ViewError            a picture cannot be drawn or saved
 ├── TrackingError        a tracker's parameters or a session's saved tracks cannot be read
 └── InsightError         an answer that was asked about is not there to explain
 """
@@ -108,6 +109,10 @@ class EvaluationError(WorkerError):
 
 class OfflineError(WorkerError):
     """Windows of a recording cannot be written or read back; the message names the folder."""
+
+
+class ViewError(WorkerError):
+    """Pictures cannot be made of what was asked for, or not be saved."""
 
 
 class TrackingError(WorkerError):

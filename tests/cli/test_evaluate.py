@@ -106,13 +106,18 @@ def test_a_recipe_is_run_and_its_report_written(
 @pytest.mark.parametrize(
     ("arguments", "complaint"),
     [
-        ([], "expected one of --recipe NAME, --plan FILE and --model FOLDER"),
-        (["--recipe", "a", "--model", "b"], "expected one of --recipe NAME"),
+        ([], "expected one of --recipe, --plan, --model and --results"),
+        (["--recipe", "a", "--model", "b"], "expected one of --recipe, --plan"),
         (["--model", "b"], "--model: expected --dataset NAME with it"),
         (["--recipe", "a", "--reuse"], "--reuse: expected --keep FOLDER with it"),
         (["--recipe", "a", "--examples"], "--examples: expected --report FILE with it"),
-        (["--recipe", "a", "--group", "group"], "--group: expected group, session or one-group"),
+        (
+            ["--recipe", "a", "--group", "group"],
+            "--group: expected group, session, one-group beside",
+        ),
         (["--recipe", "a", "--device", "tpu"], "--device: expected cpu, cuda or auto, got 'tpu'"),
+        (["--results", "a"], "--results: expected --labels FILE with it"),
+        (["--results", "a", "--labels", "b"], "--data: expected it with all but --results"),
         (["--recipe", "a", "b"], "expected options, got 'b'"),
     ],
 )

@@ -25,8 +25,8 @@ def command_paths() -> Iterator[tuple[str, ...]]:
 def test_the_commands_are_these() -> None:
     assert {path[0] for path in command_paths()} == {
         "align", "bench", "config", "contract", "datasets", "demo", "dlq", "doctor", "evaluate",
-        "events", "evidence", "explain", "feed", "mcap", "models", "pipelines", "record", "results",
-        "simulate", "topics", "train", "up", "worker",
+        "events", "evidence", "explain", "feed", "mcap", "models", "pipelines", "record",
+        "results", "simulate", "topics", "train", "up", "view", "worker",
     }  # fmt: skip
 
 

@@ -37,6 +37,8 @@ def test_list_has_the_shipped_models_and_marks_what_is_active(
         ("call-real", True, "shipped"),
         ("diagnosis", True, "shipped"),
         ("diagnosis-real", True, "shipped"),
+        ("drive", True, "shipped"),
+        ("drive-raw", True, "shipped"),
         ("vehicle", True, "shipped"),
     ]
 
@@ -83,7 +85,10 @@ def test_show_says_where_no_worker_runs(sensorium: Sensorium, on_stack: Stack) -
 
 def test_an_unknown_model_is_told_the_known_ones(sensorium: Sensorium) -> None:
     done = sensorium("models", "show", "nobody")
-    assert (done.status, "'call', 'diagnosis', 'vehicle'" in done.complaint) == (WRONG_USAGE, True)
+    assert (done.status, "'call', 'call-real', 'diagnosis'" in done.complaint) == (
+        WRONG_USAGE,
+        True,
+    )
 
 
 def test_an_unknown_version_is_one_line_and_changes_nothing(

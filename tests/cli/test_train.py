@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from pathlib import Path
 
@@ -10,8 +11,11 @@ import pytest
 import yaml
 
 from tests.cli.conftest import Sensorium
+from tests.train.worlds import a_data_set, a_pipeline
 from workers.cli.failures import FAILED, WRONG_USAGE
+from workers.datasets.label_file import write_labels
 from workers.learned.file import load_learned
+from workers.offline.run import align_recording
 from workers.registry.store import Registry
 
 _WIDTHS = {"text": 6, "audio": 4, "video": 5}
@@ -70,6 +74,37 @@ def test_a_plan_becomes_a_model_with_its_figures(
     assert loaded.manifest.training.data_licence.startswith("research use")
     card = (out / "MODEL_CARD.md").read_text()
     assert "does not allow these weights to be passed on" in card
+
+
+def test_aligned_windows_with_a_file_of_labels_become_a_model(
+    sensorium: Sensorium, tmp_path: Path
+) -> None:
+    data, pipeline = a_data_set(), a_pipeline()
+    asyncio.run(align_recording(data.items(), pipeline, tmp_path / "windows"))
+    write_labels(tmp_path / "labels.csv", data.labels)
+    written = {
+        **PLAN,
+        "pipeline": pipeline.model_dump(mode="json"),
+        "data": {
+            "labels": "labels.csv",
+            "path": "windows",
+            "tasks": {"mood": ["low", "high"]},
+            "licence": "CC0-1.0",
+            "redistributable": True,
+        },
+        "model": {
+            "encoders": {name: {"kind": "vector"} for name in ("text", "audio")},
+            "fusion": {"form": "sum", "width": 8},
+        },
+        "split": {"validation": 0.25, "test": 0.25},
+    }
+    (tmp_path / "plan.yaml").write_text(yaml.safe_dump(written, sort_keys=False))
+    done = sensorium("train", str(tmp_path / "plan.yaml"), "--out", str(tmp_path / "out"), "--json")
+    assert done.status == 0, done.err
+    assert json.loads(done.out)["trained"]["windows"] == {
+        "train": 42, "validation": 12, "test": 18,
+    }  # fmt: skip
+    assert load_learned(tmp_path / "out").manifest.metrics["test"]["mood accuracy"].value > 0.7
 
 
 def test_the_same_seed_gives_the_same_weights_resumed_or_not(

@@ -83,7 +83,9 @@ def test_the_newest_of_a_window_is_taken_parameter_by_parameter() -> None:
 
 def test_a_window_is_scored_with_what_is_missing() -> None:
     features = feature({"resp": 26.0, "spo2": 91.0, "abp_sys": 100.0, "hr": 70.0})
-    probabilities, score = EarlyWarning(1).answer(features)
+    said = EarlyWarning(1).answer(features)
+    assert said is not None
+    probabilities, score = said
     assert probabilities == {"low": 0.0, "low-medium": 0.0, "medium": 0.0, "high": 1.0}
     assert (score.value, score.highest) == (8.0, 20.0)
     assert score.parts == {"respiration": 3.0, "spo2": 3.0, "systolic": 2.0, "pulse": 0.0}
@@ -92,8 +94,14 @@ def test_a_window_is_scored_with_what_is_missing() -> None:
 
 def test_oxygen_from_another_sample_of_the_window_decides_on_scale_2() -> None:
     features = np.concatenate([feature({"oxygen": 1.0}, 2), feature({"spo2": 97.0}, 2)])
-    _, score = EarlyWarning(2).answer(features)
-    assert score.parts == {"spo2": 3.0, "oxygen": 2.0}
+    said = EarlyWarning(2).answer(features)
+    assert said is not None
+    assert said[1].parts == {"spo2": 3.0, "oxygen": 2.0}
+
+
+def test_a_window_in_which_nothing_was_measured_has_no_score() -> None:
+    assert EarlyWarning(1).answer(feature({"hr": None, "spo2": 0.0})) is None
+    assert EarlyWarning(1).answer(np.zeros((0, 22), np.float32)) is None
 
 
 def test_points_and_total_are_features_to_learn_from() -> None:

@@ -20,6 +20,7 @@ from tests.datasets.small import (
     pocus,
     table,
 )
+from workers.datasets.catalog import names, pipeline
 from workers.datasets.clinc150 import OUT_OF_SCOPE
 from workers.datasets.making import START_US, second
 from workers.errors import DataSetError
@@ -224,6 +225,15 @@ def test_an_unknown_option_names_those_there_are(tmp_path: Path) -> None:
 def test_a_wrong_value_of_an_option_is_one_line(tmp_path: Path) -> None:
     with pytest.raises(DataSetError, match=r"pocus: option notes: Input should be 'masked'"):
         load("pocus", pocus(tmp_path), notes="all")
+
+
+def test_an_option_that_takes_several_is_given_them_with_commas(shared_data: Path) -> None:
+    path = shared_data / "vehicle" / "kitti_tracking"
+    assert set(load("kitti_tracking", path, sequences="0012,0000").groups) == {"0012", "0000"}
+
+
+def test_every_data_set_has_a_pipeline_with_the_inputs_it_is_for() -> None:
+    assert {name for name in names() if not pipeline(name).inputs} == set()
 
 
 @pytest.fixture

@@ -9,8 +9,9 @@ import torch
 
 from tests.learned.worlds import WIDTHS, a_network, a_plan
 from workers.learned.answers import scoped
-from workers.learned.network import NetworkOutput
+from workers.learned.network import FusionNetwork, NetworkOutput
 from workers.learned.plan import TaskPlan
+from workers.learned.projection import Projection
 from workers.learned.steps import InputBatch
 
 FORMS = ("attention", "sum", "concatenation")
@@ -97,7 +98,10 @@ def test_pooling_by_attention_of_one_sample_is_that_sample() -> None:
     given = batches(1, length=1)
     plan = {"projection": {"pool": "attention"}}
     with torch.inference_mode():
-        projection = a_network(a_plan(**plan)).fusion.projections[0]
+        fusion = a_network(a_plan(**plan)).fusion
+        assert isinstance(fusion, FusionNetwork)
+        projection = fusion.projections[0]
+        assert isinstance(projection, Projection)
         pooled, _ = projection(given[0].features, given[0].steps, given[0].present)
         alone = projection.layers(given[0].features)
     assert torch.allclose(pooled[:, 0], alone[:, 0], atol=1e-6)

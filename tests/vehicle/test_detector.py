@@ -100,7 +100,8 @@ def test_classes_are_renamed_and_others_left_out(tmp_path: Path) -> None:
 def test_labels_may_be_a_file(tmp_path: Path) -> None:
     path = detector_file(tmp_path, rows(CAR))
     (tmp_path / "names.txt").write_text("auto\nmensch\n")
-    detector = Detector(spec(Path(path.name), labels="names.txt"), folder=tmp_path)
+    named = spec(Path(path.name), labels="names.txt").with_paths(tmp_path)
+    detector = Detector(named)
     assert detector.detect(frame())[0].class_ == "auto"
 
 
@@ -161,8 +162,7 @@ def test_a_real_detector_finds_the_car_ahead(shared_data: Path) -> None:
         OnnxDetector(
             file="FastestDet.onnx", layout="fastestdet", size=(352, 352), colors="bgr",
             labels="coco.names", classes={"car": "car"}, min_score=0.5,
-        ),
-        folder=weights,
+        ).with_paths(weights)
     )  # fmt: skip
     image = cv2.imread(str(drive / "image_02" / "0000000014.jpg"))
     found = detector.detect(np.ascontiguousarray(image[:, :, ::-1]))

@@ -130,6 +130,14 @@ def test_the_probabilities_of_a_guess_add_up_to_one() -> None:
     assert sum(guess(car(10.0, 0.0)).probabilities.values()) == pytest.approx(1.0)
 
 
+def test_what_is_inside_a_surer_object_is_part_of_it() -> None:
+    # Returns from seats, seen through the rear window, apart from the car's back.
+    truth = car(12.0, 0.0)
+    seats = np.random.default_rng(1).uniform([11.0, -0.4, -1.0], [11.4, 0.4, -0.3], (40, 3))
+    points = np.concatenate([road(), sides(truth), seats]).astype(np.float32)
+    assert [found.class_ for found in objects_of(points, SweepRules(unknown=True))] == ["car"]
+
+
 def test_an_empty_sweep_has_no_objects() -> None:
     assert objects_of(np.zeros((0, 4), np.float32), SweepRules()) == []
 

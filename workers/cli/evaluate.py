@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, cast
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from workers.cli.failures import WorkFailed, WrongUsage
 from workers.cli.options import JsonOption, example, mute_clients
+from workers.cli.subject import Subject
 
 if TYPE_CHECKING:
-    from schemas.pipeline import Pipeline
-    from workers.recipes.base import Evaluation, Options, Progress
-    from workers.recipes.validating import Grouping
+    from workers.recipes.base import Evaluation
 
 EXAMPLE = example(
     "sensorium evaluate --recipe mosi --data data/calls/mosi",
@@ -21,6 +20,7 @@ EXAMPLE = example(
     "--report pocus.html",
     "sensorium evaluate --model models/mood --dataset mosi --data data/calls/mosi",
     "sensorium evaluate --plan mood.yaml --data data/calls/mosi --folds 5 --group group",
+    "sensorium evaluate --results run.jsonl --labels labels.csv",
     "sensorium evaluate --recipe banking77 --data data/calls/banking77 --quick --json",
 )
 
@@ -29,8 +29,8 @@ def evaluate(
     more: Annotated[list[str] | None, typer.Argument(hidden=True)] = None,
     *,
     data: Annotated[
-        Path, typer.Option("--data", metavar="PATH", help="The data set's folder or file.")
-    ],
+        Path | None, typer.Option(metavar="PATH", help="The data set's folder or file.")
+    ] = None,
     recipe: Annotated[
         str | None,
         typer.Option("--recipe", "-r", metavar="NAME", help="A published claim, measured again."),
@@ -61,11 +61,21 @@ def evaluate(
         ),
     ] = None,
     task: Annotated[
-        str | None, typer.Option(metavar="NAME", help="For --plan and --model, of several.")
+        str | None, typer.Option(metavar="NAME", help="For --plan, --model and --results.")
     ] = None,
     split: Annotated[
         str | None,
         typer.Option(metavar="train|validation|test", help="Part of the data, for --model."),
+    ] = None,
+    results: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE", help="What a run published, as sensorium results --json prints it."
+        ),
+    ] = None,
+    labels: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="What --results is held against; CSV or JSON lines."),
     ] = None,
     test: Annotated[
         Path | None,
@@ -115,7 +125,13 @@ def evaluate(
             "--examples", help="Show samples of your data in the report, right and wrong."
         ),
     ] = False,
-    device: Annotated[str, typer.Option(metavar="cpu|cuda|auto", help="Where to train.")] = "cpu",
+    device: Annotated[
+        str,
+        typer.Option(
+            metavar="cpu|cuda|auto",
+            help="Where models answer; where they are trained, the plan says.",
+        ),
+    ] = "cpu",
     json: JsonOption = False,
 ) -> None:
     """Judge a model on data that it has not seen. Trains where needed, and says what is claimed.
@@ -126,14 +142,21 @@ def evaluate(
     from workers.cli.evaluating import progress_bars, show
     from workers.recipes.base import Options
 
-    if sum(each is not None for each in (recipe, model, plan)) != 1:
-        raise WrongUsage("expected one of --recipe NAME, --plan FILE and --model FOLDER")
-    if group is not None and (plan is None or group not in ("group", "session", "one-group")):
-        raise WrongUsage(
-            f"--group: expected group, session or one-group beside --plan, got {group[:40]!r}"
-        )
-    if (model is None) != (dataset is None):
-        raise WrongUsage("--model: expected --dataset NAME with it, and that with it alone")
+    subject = Subject(
+        recipe=recipe,
+        plan=plan,
+        model=model,
+        results=results,
+        data=data,
+        test=test,
+        labels=labels,
+        dataset=dataset,
+        pipeline=pipeline,
+        task=task,
+        split=split,
+        group=group,
+    )
+    subject.check()
     if more and not (sequences or inputs):
         raise WrongUsage(f"expected options, got {more[0][:40]!r}")
     if reuse and keep is None:
@@ -158,48 +181,13 @@ def evaluate(
         device=device,
     )
     with progress_bars(shown=not json) as progress:
-        if recipe is not None:
-            found = _measure(recipe, data, test, options, progress)
-        elif plan is not None:
-            from workers.recipes.measure import Measured
-            from workers.recipes.validating import validated
-
-            by = cast("Grouping | None", group)
-            planned = validated(plan, task=task, by=by, has_test=test is not None)
-            found = Measured(planned).run(data, test, options, progress)
-        else:
-            from workers.recipes.given_model import Judging, judge_model
-
-            asked = Judging(
-                model=model or Path(),
-                data_set=dataset or "",
-                data=data,
-                test=test,
-                task=task,
-                split=split,
-                pipeline=None if pipeline is None else _pipeline(pipeline),
-            )
-            found = judge_model(asked, options, progress)
+        found = subject.judge(options, progress)
     show(found, json=json)
     if report is not None:
         from workers.evaluation.report.page import write_report
 
         write_report(report, found, examples=examples)
     _demand_equality(found)
-
-
-def _measure(
-    recipe: str, data: Path, test: Path | None, options: Options, progress: Progress
-) -> Evaluation:
-    from workers.recipes.catalog import find_recipe
-
-    return find_recipe(recipe).run(data, test, options, progress)
-
-
-def _pipeline(named: str) -> Pipeline:
-    from schemas.pipeline_file import load_pipeline
-
-    return load_pipeline(named)
 
 
 def _parted(values: list[str] | None, more: list[str] | None) -> tuple[str, ...]:

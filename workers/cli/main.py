@@ -32,6 +32,7 @@ from workers.cli import (
     topics,
     train,
     up,
+    view,
     worker,
 )
 from workers.cli.failures import Terminated, complain, exit_status, one_line
@@ -100,6 +101,7 @@ _add(results.results, results.EXAMPLE, "results")
 _add(events.events, events.EXAMPLE, "events")
 _add(explain.explain, explain.EXAMPLE, "explain")
 _add(evidence.evidence, evidence.EXAMPLE, "evidence")
+_add(view.view, view.EXAMPLE, "view")
 _add(dlq.dlq, dlq.EXAMPLE, "dlq")
 _add(bench.bench, bench.EXAMPLE, "bench")
 _add(models.models, models.EXAMPLE, "models")

@@ -5,15 +5,15 @@ from __future__ import annotations
 import importlib
 import inspect
 import typing
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from importlib import resources
 from pathlib import Path
-from typing import Protocol, cast
+from typing import Any, Protocol, cast
 
 from pydantic import TypeAdapter, ValidationError
 
 from schemas.pipeline import Pipeline
-from schemas.pipeline_file import load_pipeline
+from schemas.pipeline_file import load_pipeline, shipped_pipelines
 from workers.datasets.base import DataSet
 from workers.errors import DataSetError
 
@@ -36,8 +36,13 @@ _MODULES: Mapping[str, str] = {
         "covid_cxr",
         "icu_vitals",
         "icu_waveforms",
+        "comma2k19",
+        "kitti_tracking",
     )
 }
+
+#: Name -> the shipped pipeline that it is for, where it has no file of its own.
+_SHIPPED: Mapping[str, str] = {"comma2k19": "drive", "kitti_tracking": "drive"}
 
 
 class Importer(Protocol):
@@ -70,10 +75,10 @@ def pipeline_file(name: str) -> Path:
     Raises ``DataSetError`` for an unknown name.
     """
     importer(name)
+    if name in _SHIPPED:
+        return shipped_pipelines()[_SHIPPED[name]]
     own = Path(str(resources.files("workers.datasets"))) / "pipelines" / f"{name}.yaml"
-    if own.is_file():
-        return own
-    return Path(str(resources.files("schemas"))) / "pipelines" / f"{name.replace('_', '-')}.yaml"
+    return own if own.is_file() else shipped_pipelines()[name.replace("_", "-")]
 
 
 def pipeline(name: str) -> Pipeline:
@@ -100,7 +105,18 @@ def _converted(name: str, found: Importer, options: Mapping[str, object]) -> dic
                 f"{name}: expected options {', '.join(known) or 'none'}, got {key[:40]!r}"
             )
         try:
-            converted[key] = TypeAdapter(hints[key]).validate_python(value)
+            converted[key] = _as(hints[key], value)
         except ValidationError as error:
             raise DataSetError(f"{name}: option {key}: {error.errors()[0]['msg']}") from None
     return converted
+
+
+def _as(hint: Any, value: object) -> object:
+    """A value of a type; text may name several, with commas between them."""
+    kind: TypeAdapter[object] = TypeAdapter(hint)
+    try:
+        return kind.validate_python(value)
+    except ValidationError:
+        if not isinstance(value, str) or typing.get_origin(hint) is not Sequence:
+            raise
+        return kind.validate_python(value.split(","))

@@ -33,6 +33,7 @@ from workers.vehicle.kitti import (
 )
 from workers.vehicle.tracking.detections import Integers
 
+ABOUT = "lists of objects of a camera and a lidar, to be tracked; compared with KITTI's truth"
 LICENCE = "CC BY-NC-SA 3.0"
 ORIGIN = (
     "KITTI tracking, training set, with detections of PointRCNN (lidar) and RRC (camera); split of "

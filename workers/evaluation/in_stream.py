@@ -28,9 +28,10 @@ from workers.evaluation.predictions import Predictions
 from workers.evaluation.windows import ItemKey
 from workers.recipes.base import StreamEquality
 
-#: Without a further result for so many seconds what is missing is given up. A worker on two busy
-#: cores took 20 s until its first; encoding a hundred images on a CPU may take as long.
-_SILENCE_S = 60.0
+#: Without a further result for so many seconds what is missing is given up. Sessions of one window
+#: each close at the end of the backlog, so that nothing comes before all of it is encoded, on a
+#: machine that may be shared.
+_SILENCE_S = 300.0
 _POLL_MS = 200
 #: A probability is published in steps of this; one step apart is rounding.
 _STEP = 1.01 * 10.0**-DECIMALS

@@ -12,7 +12,7 @@ from streams.align.types import Window
 from workers.backends.base import Model
 from workers.encoders.tiling import by_class
 from workers.learned.model import LearnedModel
-from workers.learned.network import key
+from workers.learned.network import FusionNetwork, key
 from workers.learned.steps import as_tensors, collate, from_tensors, length_class, window_steps
 
 #: Windows run at a time.
@@ -24,17 +24,19 @@ def representation(
 ) -> NDArray[np.float32] | None:
     """What the head of a task is given for each window, float32 (n, width), n > 0.
 
-    ``None`` for a model that is not ours to look into.
+    ``None`` for a model that is not ours to look into, or of several members.
     """
     if not isinstance(model, LearnedModel):
         return None
-    network = model.network
+    network, fusion = model.network, model.network.fusion
+    if not isinstance(fusion, FusionNetwork):
+        return None
     inputs, steps = network.plan.inputs, network.plan.context.steps
     encoders = {name: network.encoder(name) for name in inputs}
     placed = [window_steps(window, encoders, inputs, steps) for window in windows]
     device = next(network.parameters()).device
     seen: list[torch.Tensor] = []
-    head = network.fusion.heads[key(task)]
+    head = fusion.heads[key(task)]
     hook = head.register_forward_pre_hook(lambda _, given: seen.append(given[0].detach()))
     rows: list[NDArray[np.float32] | None] = [None] * len(placed)
     try:
@@ -44,7 +46,7 @@ def representation(
                     some = positions[first : first + _AT_ONCE]
                     batch = collate([placed[at] for at in some], length, len(some))
                     moved = [tensor.to(device) for tensor in as_tensors(batch)]
-                    network.fusion(from_tensors(moved))
+                    fusion(from_tensors(moved))
                     for at, row in zip(some, seen.pop().float().cpu().numpy(), strict=True):
                         rows[at] = row
     finally:

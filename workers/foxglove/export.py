@@ -59,8 +59,9 @@ def export_foxglove(
 ) -> Exported:
     """Write one session of a recording: frames, sweeps, object lists, and tracked objects.
 
-    Topics are the sensors' names: ``/camera.front``; ``/camera.front/calibration``, ``…/boxes``;
-    ``/tf``; ``/objects`` the tracked ones. ``session``: the first that comes, where none is named.
+    Topics are the sensors' names: ``/camera.front``, its ``…/calibration``; of a list ``…/objects``
+    in space and ``…/detections`` in the image; ``/objects`` the tracked ones, and ``…/boxes`` those
+    in a camera's image; ``/tf``. ``session``: the first that comes, where none is named.
     Only final results are drawn. Raises ``FeedError`` for a recording that cannot be read,
     ``RecordError`` for a file that cannot be written or is there already.
     """
@@ -94,6 +95,8 @@ class _Exporter:
         self._scene = Scene()
         #: sensor -> when its frame was announced last.
         self._announced_us: dict[str, int] = {}
+        #: Sensors whose lists have boxes in space.
+        self._in_space: set[str] = set()
         self.told = Exported(session)
 
     def messages(self, sources: Sequence[Path]) -> Iterator[_Message]:
@@ -141,10 +144,14 @@ class _Exporter:
             self.told.left_out[item.input] += 1
             return
         yield from self._announce(item.sensor, at_us)
-        yield f"{topic}/objects", at_us, list_scene(held, item.sensor, at_us)
+        if any(one.box3d is not None for one in held.objects):
+            self._in_space.add(item.sensor)
+        # A list without any follows one with some: what was drawn has to go.
+        if item.sensor in self._in_space:
+            yield f"{topic}/objects", at_us, list_scene(held, item.sensor, at_us)
         boxes = detected_boxes(held.objects, at_us)
         if boxes is not None:
-            yield f"/{held.camera or item.sensor}/detections", at_us, boxes
+            yield f"{topic}/detections", at_us, boxes
 
     def _announce(self, sensor: str, at_us: int) -> Iterator[_Message]:
         last_us = self._announced_us.get(sensor)

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from workers.learned.file import LearnedManifest, Measured
 from workers.learned.network import LearnedNetwork
+from workers.learned.rules import rule_of
 
 
 def _figure(one: Measured) -> str:
@@ -39,6 +40,9 @@ def render_card(manifest: LearnedManifest, network: LearnedNetwork) -> str:
         + (f" (out of scope: {rules.out_of_scope.label})" if rules.out_of_scope else "")
         for task, rules in plan.tasks.items()
     )
+    for task, rule in plan.rules.items():
+        labels = ", ".join(rule_of(network.encoder(rule.input)).labels)
+        tasks += f"\n- **{task}**: {labels} (not learned: {rule.kind} of `{rule.input}`)"
     settings = "\n".join(f"- {name}: {value}" for name, value in training.settings.items())
     parameters = sum(weight.numel() for weight in network.parameters())
     return f"""# {manifest.name} {manifest.version}

@@ -173,8 +173,9 @@ class LearnedModel:
         }
         scores = {}
         for task, (place, rule) in self._rules.items():
-            if len(window[place]):
-                tasks[task], scores[task] = rule.answer(window[place].features)
+            said = rule.answer(window[place].features)
+            if said is not None:
+                tasks[task], scores[task] = said
         return Fusion(tasks, self._modalities(answer.shares), scores=scores or None)
 
     def _modalities(self, of_inputs: Mapping[str, float]) -> dict[str, float]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
@@ -18,6 +19,9 @@ from workers.learned.kinds import CONTEXTS, ENCODERS, FUSIONS, load
 from workers.learned.plan import ModelPlan
 from workers.learned.projection import Projection
 from workers.learned.steps import InputBatch
+
+if TYPE_CHECKING:
+    from workers.learned.members import Members
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,7 +146,7 @@ class LearnedNetwork(nn.Module):
             }
         )
         try:
-            self.fusion = FusionNetwork(
+            self.fusion: FusionNetwork | Members = _fusion_of(
                 plan, {name: self.encoder(name).width for name in plan.inputs}
             )
         except ValueError as error:
@@ -153,6 +157,15 @@ class LearnedNetwork(nn.Module):
         encoder = self.encoders[key(name)]
         assert isinstance(encoder, InputEncoder)
         return encoder
+
+
+def _fusion_of(plan: ModelPlan, widths: Mapping[str, int]) -> FusionNetwork | Members:
+    if plan.members == 1:
+        return FusionNetwork(plan, widths)
+    # Made of this module's networks.
+    from workers.learned.members import Members
+
+    return Members(plan, widths)
 
 
 def key(name: str) -> str:

@@ -109,7 +109,7 @@ class TaskPlan(Strict):
 
 class RulePlan(Strict):
     """A task that a published rule answers from one input, whose encoder is of the same ``kind``;
-    without a sample of the input the task is not answered.
+    where the input tells nothing the task is not answered.
     """
 
     kind: Literal["news2"]
@@ -134,7 +134,8 @@ class ModelPlan(Strict):
     """A whole model: an encoder for each input of the pipeline that it takes, and what follows.
 
     ``projections``: of inputs that differ from ``projection``. ``rules``: tasks that are not
-    learned.
+    learned. ``members``: how many networks over the features answer together, see
+    ``workers.learned.members``.
     """
 
     encoders: dict[Name, AnyEncoder] = Field(min_length=1)
@@ -143,6 +144,7 @@ class ModelPlan(Strict):
     fusion: AnyFusion = Field(default_factory=lambda: _default("fusion"), validate_default=True)
     context: AnyContext = Field(default_factory=lambda: _default("context"), validate_default=True)
     tasks: dict[Name, TaskPlan] = Field(min_length=1)
+    members: int = Field(default=1, ge=1, le=16)
     rules: dict[Name, RulePlan] = Field(default_factory=dict)
 
     @model_validator(mode="after")

@@ -21,9 +21,13 @@ class EarlyWarning:
     def __init__(self, scale: Scale) -> None:
         self._scale: Scale = scale
 
-    def answer(self, features: NDArray[np.float32]) -> tuple[dict[str, float], Score]:
-        """Probabilities, 1 for the risk, and the score, of features (n, width) in order of time."""
+    def answer(self, features: NDArray[np.float32]) -> tuple[dict[str, float], Score] | None:
+        """Probabilities, 1 for the risk, and the score, of features (n, width) in order of time;
+        ``None`` where nothing was measured: a low risk would be a guess.
+        """
         found = assess(newest_of(features), self._scale)
+        if not found.measured:
+            return None
         risk = RISKS[int(found.risk)]
         points = dict(zip(PARAMETERS, found.points.tolist(), strict=True))
         return (

@@ -196,8 +196,9 @@ class Recipe(Protocol):
     ) -> Evaluation:
         """Train where needed, and measure. Blocks.
 
-        ``data``: the data set's folder or file. ``test``: one of the same layout that is judged
-        in place of the test part of ``data``, which is then neither trained on nor judged.
+        ``data``: the data set's folder or file. ``test``: one of the same layout, whose test part,
+        or all where it has none, is judged in place of that of ``data``, which is then neither
+        trained on nor judged.
 
         Raises ``DataSetError`` for files that are missing or damaged, ``TrainError``,
         ``EvaluationError`` for options that the recipe cannot follow.

@@ -10,12 +10,15 @@ from workers.recipes.base import Recipe
 #: Name -> module of this package, whose ``recipe()`` gives it.
 MODULES: dict[str, str] = {
     "mosi": "mosi",
+    "mosi-transcripts": "mosi_transcripts",
     "banking77": "banking77",
     "clinc150": "clinc150",
     "emodb": "emodb",
     "pneumoniamnist": "pneumoniamnist",
     "pocus": "pocus",
     "kitti-tracking": "kitti_tracking",
+    "comma2k19": "comma2k19",
+    "kitti-raw": "kitti_raw",
 }
 
 

@@ -13,6 +13,7 @@ from pathlib import Path
 import msgspec
 import safetensors
 import safetensors.torch
+import torch
 from torch import Tensor
 
 from workers.errors import TrainError
@@ -96,3 +97,15 @@ def discard_checkpoints(folder: Path) -> None:
 
 def _checkpoints(folder: Path) -> list[Path]:
     return sorted(path for path in folder.glob("epoch-*") if path.is_dir())
+
+
+def below(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    """Those tensors of a checkpoint whose names begin so, by the rest of their names."""
+    return {
+        key.removeprefix(prefix): value for key, value in tensors.items() if key.startswith(prefix)
+    }
+
+
+def on_device(tensors: Mapping[str, Tensor], device: torch.device) -> dict[str, Tensor]:
+    """The same tensors on a device."""
+    return {name: value.to(device) for name, value in tensors.items()}

@@ -11,6 +11,7 @@ import numpy as np
 
 from schemas.pipeline import Pipeline
 from schemas.sample import Sample
+from streams.align.spec import from_pipeline
 from streams.align.types import WindowSample
 from workers.datasets.base import Split
 from workers.datasets.catalog import open_data_set
@@ -26,7 +27,6 @@ from workers.datasets.windows import (
 )
 from workers.errors import DataSetError
 from workers.offline.columns import StoredSample
-from workers.offline.index import pipeline_digest
 from workers.offline.reader import read_index, read_windows
 from workers.train.plan import DataPlan, SplitPlan
 
@@ -65,10 +65,10 @@ def read_aligned(
     features in place of payloads, or none has a label.
     """
     index = read_index(folder)
-    if index.pipeline_sha256 != pipeline_digest(pipeline):
+    if index.spec_digest != from_pipeline(pipeline).digest:
         raise DataSetError(
-            f"{folder}: expected windows of the plan's pipeline {pipeline.pipeline!r}, got those "
-            f"of another ({index.pipeline!r}); align the recording again"
+            f"{folder}: expected windows as the plan's pipeline {pipeline.pipeline!r} cuts them, "
+            f"got those of another ({index.pipeline!r}); align the recording again"
         )
     if index.features != "raw":
         raise DataSetError(

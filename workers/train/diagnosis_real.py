@@ -198,7 +198,7 @@ def measured(trained: TrainedModel, windows: LabelledWindows) -> dict[str, Measu
             names = tuple(map(str, range(len(known))))
             times = np.zeros(len(known), np.int64)
             answers = Predictions(task, windows.tasks[task], names, names, times, known, values)
-            found[f"{task} auc"] = auc(answers, np.ones(len(known)))
+            found[f"{task} auc"] = float(auc(answers, np.ones((1, len(known))))[0])
     return {name: Measured(round(value, 4)) for name, value in found.items()}
 
 

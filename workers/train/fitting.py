@@ -15,15 +15,16 @@ from torch import Tensor
 from workers.datasets.windows import LabelledWindows
 from workers.device import resolve_device
 from workers.errors import TrainError
-from workers.learned.answers import probabilities_of
 from workers.learned.network import LearnedNetwork
 from workers.learned.plan import ModelPlan
 from workers.train.averaging import WeightAverage
 from workers.train.checkpoint import (
     Epoch,
     State,
+    below,
     discard_checkpoints,
     load_checkpoint,
+    on_device,
     save_checkpoint,
 )
 from workers.train.examples import Examples, fit_encoders, resolved_plan
@@ -34,8 +35,9 @@ from workers.train.optimiser import load_state, make_optimizer, set_rate, state_
 from workers.train.repeatable import reproducible
 from workers.train.sample_cache import SampleCache
 from workers.train.schedule import factor
-from workers.train.scores import deciding, scores_of
+from workers.train.scores import deciding
 from workers.train.trained import TrainedModel
+from workers.train.validating import validate
 
 _NETWORK, _AVERAGE, _BEST = "network/", "average/", "best/"
 
@@ -162,7 +164,7 @@ class _Run:
                 ),
             )
             chosen = order[start : start + self._rules.batch_windows].tolist()
-            losses.append(self._train_on(chosen, rng))
+            losses.append(self._trainon_device(chosen, rng))
             self._step += 1
             observer.step()
         self._average.after_epoch(self._network, epoch)
@@ -176,7 +178,7 @@ class _Run:
             seconds=round(time.monotonic() - began_s, 3),
         )
 
-    def _train_on(self, chosen: list[int], rng: np.random.Generator) -> float:
+    def _trainon_device(self, chosen: list[int], rng: np.random.Generator) -> float:
         rules, network = self._rules, self._network
         batches = self._training.batch(chosen, rng if rules.augment else None)
         truth = {
@@ -212,20 +214,9 @@ class _Run:
             return {}
         own = {name: value.clone() for name, value in self._network.state_dict().items()}
         self._network.load_state_dict(self._average.weights(self._network))
-        self._network.eval()
-        parts: dict[str, list[np.ndarray]] = {task: [] for task in self._plan.tasks}
-        with torch.inference_mode():
-            size = self._rules.batch_windows
-            for start in range(0, len(self._validation), size):
-                chosen = range(start, min(start + size, len(self._validation)))
-                output = self._network.fusion(self._validation.batch(chosen))
-                for task, values in probabilities_of(output, self._plan).items():
-                    parts[task].append(values)
+        found = validate(self._network, self._validation, self._rules.batch_windows)
         self._network.load_state_dict(own)
-        return {
-            task: scores_of(np.concatenate(values), self._validation.labels[task])
-            for task, values in parts.items()
-        }
+        return found
 
     def _keep(self, found: Epoch) -> None:
         """Keep the weights where the epoch is the best so far; of equals the later one."""
@@ -270,25 +261,15 @@ class _Run:
             return
         state, tensors = found
         try:
-            self._network.load_state_dict(_below(tensors, _NETWORK))
+            self._network.load_state_dict(below(tensors, _NETWORK))
             load_state(self._optimizer, tensors)
         except (RuntimeError, ValueError, KeyError):
             raise TrainError(f"{folder}: the newest checkpoint does not fit; remove it") from None
-        self._average.tensors = _on(_below(tensors, _AVERAGE), self._device)
+        self._average.tensors = on_device(below(tensors, _AVERAGE), self._device)
         self._average.count = state.averaged
-        self._best = state.best_epoch, _on(_below(tensors, _BEST), self._device)
+        self._best = state.best_epoch, on_device(below(tensors, _BEST), self._device)
         self._curve, self._step = list(state.curve), state.step
 
 
 def _to(tensor: Tensor | None, device: torch.device) -> Tensor | None:
     return None if tensor is None else tensor.to(device)
-
-
-def _on(tensors: Mapping[str, Tensor], device: torch.device) -> dict[str, Tensor]:
-    return {name: value.to(device) for name, value in tensors.items()}
-
-
-def _below(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
-    return {
-        key.removeprefix(prefix): value for key, value in tensors.items() if key.startswith(prefix)
-    }

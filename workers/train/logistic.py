@@ -13,7 +13,8 @@ from torch import nn
 
 from workers.datasets.windows import LabelledWindows
 from workers.errors import TrainError
-from workers.learned.network import LearnedNetwork, key
+from workers.fusion.base import Head
+from workers.learned.network import FusionNetwork, LearnedNetwork, key
 from workers.learned.plan import ModelPlan
 from workers.learned.projection import Projection
 from workers.learned.steps import InputBatch
@@ -51,6 +52,8 @@ def fit_logistic(
     cache = cache or SampleCache(training.samples)
     modality_of = {name: training.pipeline.inputs[name].modality for name in plan.inputs}
     network = LearnedNetwork(plan, modality_of)
+    fusion = network.fusion
+    assert isinstance(fusion, FusionNetwork), "a plan of one member"
     fit_encoders(network, training, cache)
     examples = Examples(training, network.eval(), cache, torch.device("cpu"))
     truth = examples.labels[task]
@@ -71,8 +74,9 @@ def fit_logistic(
                 some, offset = regression(means[:, part], known, labels, strength[name])
                 weights[:, part] += some / len(parts)
                 bias += offset / len(parts)
-            _put(network.fusion.projections[place], weights, bias)
-        head = network.fusion.heads[key(task)]
+            _put(fusion.projections[place], weights, bias)
+        head = fusion.heads[key(task)]
+        assert isinstance(head, Head)
         head.weight.copy_(torch.eye(labels))
         head.bias.zero_()
     return TrainedModel(network, modality_of, (), 0, Optimisation(), seed)
@@ -113,9 +117,15 @@ def regression(
 
 def _linear(plan: ModelPlan) -> tuple[str, int]:
     """The plan's only task and how many labels it has."""
-    if len(plan.tasks) != 1 or plan.fusion.form != "evidence" or plan.context.steps != 1:
+    if (
+        len(plan.tasks) != 1
+        or plan.fusion.form != "evidence"
+        or plan.context.steps != 1
+        or plan.members != 1
+    ):
         raise TrainError(
-            "plan: expected one task, evidence fusion and no context, to be solved; got another"
+            "plan: expected one task, one member, evidence fusion and no context, to be solved; "
+            "got another"
         )
     ((task, rules),) = plan.tasks.items()
     for name in plan.inputs:

@@ -7,9 +7,8 @@ from collections.abc import Mapping
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
+from torch import Tensor, nn
 
-from workers.learned.network import FusionNetwork
 from workers.learned.plan import ModelPlan, TaskPlan
 from workers.learned.steps import InputBatch
 
@@ -71,7 +70,7 @@ def only_one_input(batches: list[InputBatch], rng: np.random.Generator) -> list[
     return _masked(batches, _one_of(_there(batches), rng))
 
 
-def answer(network: FusionNetwork, batches: list[InputBatch]) -> Mapping[str, Tensor]:
+def answer(network: nn.Module, batches: list[InputBatch]) -> Mapping[str, Tensor]:
     """Logits of each task."""
     logits: Mapping[str, Tensor] = network(batches).logits
     return logits

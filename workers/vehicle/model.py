@@ -7,7 +7,10 @@ import logging
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
+import numpy as np
+
 from schemas.inputs import InputSpec
+from schemas.payloads import ObjectList
 from schemas.pipeline import Pipeline
 from schemas.result import ModelRef
 from schemas.sample import Modality, Sample
@@ -18,13 +21,17 @@ from workers.errors import ModelError, TrackingError
 from workers.vehicle.calibration.reading import read_rig
 from workers.vehicle.calibration.rig import Rig
 from workers.vehicle.fusion.decoding import Reading
-from workers.vehicle.fusion.lists import Holds, pack
+from workers.vehicle.fusion.lists import Holds, listing, pack
 from workers.vehicle.fusion.manifest import TrackingModel, read_tracking_model
 from workers.vehicle.fusion.observing import observation
 from workers.vehicle.fusion.publishing import Publishing
+from workers.vehicle.perceiving import Glimpse, glimpse, open_perceivers
 from workers.vehicle.tracking import State, Tracker, camera_id
 
 log = logging.getLogger(__name__)
+
+_RAW = (Modality.VIDEO, Modality.IMAGE, Modality.POINTS)
+_UNSEEN = pack(listing(Holds.NOTHING, np.zeros((0, 0))))
 
 #: Changes with what features, or states, are made of.
 _FEATURES, _STATES = "object lists 1", "tracks 1"
@@ -51,7 +58,9 @@ class ObjectFusionModel:
         self._ref = model.ref
         self._tracker = Tracker(model.parameters)
         rig, digest = _rig(pipeline)
+        self._perceivers = open_perceivers(pipeline.perception)
         holds = {name: _HOLDS[kind] for name, kind in pipeline.objects.inputs.items()}
+        holds |= {name: each.holds for name, each in self._perceivers.items()}
         cameras = _cameras(pipeline, holds)
         projected = next((each for each in cameras if rig and each in rig.cameras), None)
         classes = model.parameters.classes
@@ -65,7 +74,8 @@ class ObjectFusionModel:
             pipeline.objects.tentative,
         )
         kinds = sorted((name, int(kind)) for name, kind in holds.items())
-        self._features = _digest(_FEATURES, classes, kinds, digest, projected)
+        perceived = sorted((name, each.digest) for name, each in self._perceivers.items())
+        self._features = _digest(_FEATURES, classes, kinds, digest, projected, perceived)
         self._states = _digest(_STATES, model.ref.digest, frame, digest)
 
     @property
@@ -75,8 +85,8 @@ class ObjectFusionModel:
 
     @property
     def modalities(self) -> Collection[Modality]:
-        """Object lists, and series with the vehicle's own motion."""
-        return (Modality.OBJECTS, Modality.SERIES)
+        """Object lists, series with the vehicle's own motion, frames and sweeps."""
+        return (Modality.OBJECTS, Modality.SERIES, *_RAW)
 
     @property
     def tasks(self) -> Mapping[str, Sequence[str]]:
@@ -98,14 +108,29 @@ class ObjectFusionModel:
         """One: numpy in this process."""
         return 1
 
-    def decode(self, sample: Sample) -> bytes | BadSample:
-        """The sample's rows, packed. Raises nothing for any input."""
+    def decode(self, sample: Sample) -> bytes | Glimpse | BadSample:
+        """The sample's rows, packed; of a raw sensor what is perceived in it later. Raises nothing
+        for any input.
+        """
+        perceiver = self._perceivers.get(sample.input)
+        if perceiver is not None:
+            return glimpse(perceiver, sample)
+        if sample.modality in _RAW:
+            # Aligned, counted and shown; the pipeline file does not say how to look at it.
+            return _UNSEEN
         found = self._reading.read(sample)
         return found if isinstance(found, BadSample) else pack(found)
 
     def encode(self, modality: Modality, decoded: Sequence[Decoded]) -> Sequence[bytes]:
-        """What ``decode`` packed."""
-        return list(decoded)
+        """What ``decode`` packed, or what is perceived in a raw sample. Raises ``ModelError`` where
+        a detector's output is none.
+        """
+        return [self._seen(one) if isinstance(one, Glimpse) else one for one in decoded]
+
+    def _seen(self, one: Glimpse) -> bytes:
+        objects = self._perceivers[one.input].perceive(one.raw)
+        found = ObjectList(objects, self._reading.own_frame(one.sensor))
+        return pack(self._reading.listed(one.input, one.sensor, found))
 
     def fuse(self, windows: Sequence[Window]) -> list[Fusion]:
         """The objects after each window, at most one window of a session."""
@@ -154,7 +179,7 @@ def _check_once(name: str, pipeline: Pipeline) -> None:
             name, "expected tumbling or triggered windows, got sliding ones; choose another kind"
         )
     for input, spec in pipeline.inputs.items():
-        if spec.modality is Modality.OBJECTS and not _gives_once(spec):
+        if spec.modality is not Modality.SERIES and not _gives_once(spec):
             raise ModelError(
                 name,
                 f"input {input!r}: expected a matcher that gives each list once (collect, or "

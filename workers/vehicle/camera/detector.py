@@ -30,15 +30,15 @@ _MAX_FILE_BYTES = 1 << 30
 class Detector:
     """One detector, ready to run. ``detect`` may be called by one thread at a time."""
 
-    def __init__(self, spec: OnnxDetector, *, folder: Path = Path(), threads: int = 1) -> None:
-        """``folder``: where relative paths of ``spec`` start.
+    def __init__(self, spec: OnnxDetector, *, threads: int = 1) -> None:
+        """``threads``: of one operator.
 
         Raises ``ModelError``: no such file, of another digest, not an ONNX detector, or onnxruntime
         is not installed.
         """
         self._spec = spec
-        self._labels = _labels(spec, folder)
-        path = folder / spec.file
+        self._labels = _labels(spec)
+        path = Path(spec.file)
         blob = _read(path, spec.sha256)
         self.digest = hashlib.sha256(blob).hexdigest()
         self._name = path.name
@@ -82,10 +82,10 @@ class Detector:
         return self._spec.classes.get(name) if self._spec.classes else name
 
 
-def _labels(spec: OnnxDetector, folder: Path) -> tuple[str, ...]:
+def _labels(spec: OnnxDetector) -> tuple[str, ...]:
     if not isinstance(spec.labels, str):
         return spec.labels
-    path = folder / spec.labels
+    path = Path(spec.labels)
     try:
         names = tuple(path.read_text(encoding="utf-8").split("\n"))
     except (OSError, UnicodeDecodeError) as error:

@@ -62,38 +62,49 @@ class Reading:
             found = ObjectList(read_json(sample.payload, _arrays))
         else:
             found = read_json(sample.payload, _listings)
-        objects = found.objects
-        if len(objects) > MAX_LISTED:
+        if len(found.objects) > MAX_LISTED:
             raise CodecError(
-                "too_many_objects", f"expected at most {MAX_LISTED} objects, got {len(objects)}"
+                "too_many_objects",
+                f"expected at most {MAX_LISTED} objects, got {len(found.objects)}",
             )
-        holds = self.holds.get(sample.input) or guess(objects)
+        return self.listed(sample.input, sample.sensor, found)
+
+    def listed(self, input: str, sensor: str, found: ObjectList) -> Listing:
+        """The rows of an object list. Raises ``CodecError`` where it is none."""
+        objects = found.objects
+        holds = self.holds.get(input) or guess(objects)
         for each in objects:
             _check(each, holds)
         if holds is Holds.BOXES:
-            return self._boxes(sample, found)
+            return self._boxes(sensor, found)
         if holds is Holds.IMAGE:
             return listing(holds, _rows([(*(o.box2d or ()), *self._said(o)) for o in objects], 6))
         if holds is Holds.RADAR:
             rows = _rows([(*_polar(o), o.range_rate or 0.0, o.score) for o in objects], 4)
-            return Listing(holds, listing(holds, rows).rows, mount=self._mount(sample.sensor))
+            return Listing(holds, listing(holds, rows).rows, mount=self._mount(sensor))
         return listing(Holds.NOTHING, np.zeros((0, 0)))
 
     def _said(self, found: DetectedObject) -> tuple[float, float]:
         return found.score, float(class_index(found.class_, self.classes))
 
-    def _boxes(self, sample: Sample, found: ObjectList) -> Listing:
+    def _boxes(self, sensor: str, found: ObjectList) -> Listing:
         """Objects of a class that the tracker does not know are left out."""
         unknown = (math.nan,) * 4
         rows = _rows(
             [(*(o.box3d or ()), *(o.box2d or unknown), *self._said(o)) for o in found.objects], 13
         )
         camera = found.camera
-        rows[:, :7] = self._placed(sample.sensor, found.frame, rows[:, :7])
+        rows[:, :7] = self._placed(sensor, found.frame, rows[:, :7])
         if self.rig is not None and self.camera is not None and np.isnan(rows[:, 7]).all():
             camera = self.camera
             rows[:, 7:11] = image_boxes(self.rig.cameras[camera], rows[:, :7])
         return listing(Holds.BOXES, rows, camera)
+
+    def own_frame(self, sensor: str) -> str | None:
+        """Name of the frame in which a sensor sees, ``None`` where that is the vehicle's as far as
+        is known.
+        """
+        return sensor if self.rig is not None and sensor in self.rig.to_frame else None
 
     def _placed(self, sensor: str, frame: str | None, boxes: Floats) -> Floats:
         """Boxes in the vehicle's frame."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -67,10 +68,27 @@ def objects_of(points: NDArray[np.float32], rules: SweepRules) -> list[DetectedO
             kind = "unknown" if best.kind == "other" else best.kind
             numbers = [round(value, _DECIMALS) for value in best.box]
             found.append(DetectedObject(kind, round(score, _DECIMALS), box3d=numbers))
-    found.sort(key=_distance_m)
-    return found[:MAX_OBJECTS]
+    kept = _outermost(found)
+    kept.sort(key=lambda item: math.hypot(*_box(item)[:2]))
+    return kept[:MAX_OBJECTS]
 
 
-def _distance_m(item: DetectedObject) -> float:
+def _box(item: DetectedObject) -> list[float]:
     assert item.box3d is not None
-    return float(np.hypot(item.box3d[0], item.box3d[1]))
+    return item.box3d
+
+
+def _outermost(found: list[DetectedObject]) -> list[DetectedObject]:
+    """Without what has its middle in the box of a surer object: seats behind a window, a mirror."""
+    kept: list[DetectedObject] = []
+    for item in sorted(found, key=lambda each: -each.score):
+        x, y = _box(item)[:2]
+        if not any(_covers(_box(other), x, y) for other in kept):
+            kept.append(item)
+    return kept
+
+
+def _covers(box: list[float], x: float, y: float) -> bool:
+    dx, dy, cos, sin = x - box[0], y - box[1], np.cos(box[6]), np.sin(box[6])
+    along, across = dx * cos + dy * sin, dy * cos - dx * sin
+    return bool(abs(along) <= box[3] / 2.0 and abs(across) <= box[4] / 2.0)

@@ -1,0 +1,55 @@
+"""The recipe mosi, on a small data set of the same layout, and its figure on the real one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.recipes.fakes import Quiet
+from tests.recipes.small_mosi import write_mosi
+from workers.recipes.base import Evaluation, Options
+from workers.recipes.catalog import find_recipe
+
+MOSI = Path(__file__).parents[2].parent / "shared" / "data" / "calls" / "mosi"
+
+
+@pytest.fixture(scope="module")
+def found(tmp_path_factory: pytest.TempPathFactory) -> Evaluation:
+    data = write_mosi(tmp_path_factory.mktemp("mosi"))
+    return find_recipe("mosi").run(data, None, Options(seeds=1), Quiet())
+
+
+def _value(found: Evaluation, name: str) -> float:
+    return next(figure.value for figure in found.figures if figure.name == name)
+
+
+def test_each_utterance_of_a_test_video_is_judged_once(found: Evaluation) -> None:
+    (answers,) = found.predictions.values()
+    assert len(set(zip(answers.sessions, answers.starts_us, strict=True))) == 16
+
+
+def test_the_accuracy_is_held_to_the_published_one(found: Evaluation) -> None:
+    accuracy = next(figure for figure in found.figures if figure.name == "accuracy")
+    assert accuracy.goal == 0.803
+
+
+def test_what_text_tells_is_learnt_among_inputs_that_tell_nothing(found: Evaluation) -> None:
+    assert _value(found, "accuracy") > 0.8
+
+
+def test_single_inputs_and_pairs_stand_beside_it(found: Evaluation) -> None:
+    names = {figure.name for figure in found.figures}
+    assert {"text alone: accuracy", "text+audio alone: accuracy"} <= names
+
+
+@pytest.mark.parametrize("variant", ["plain concatenation", "with what follows", "without context"])
+def test_other_ways_are_measured_beside_it(found: Evaluation, variant: str) -> None:
+    assert 0.0 < _value(found, f"{variant}: accuracy") <= 1.0
+
+
+def test_videos_kept_elsewhere_are_judged_in_place_of_its_own(tmp_path: Path) -> None:
+    data, other = write_mosi(tmp_path / "mosi"), write_mosi(tmp_path / "other", "other")
+    found = find_recipe("mosi").run(data, other, Options(seeds=1, quick=True), Quiet())
+    (answers,) = found.predictions.values()
+    assert {session[:10] for session in answers.sessions} == {"kept-other"}

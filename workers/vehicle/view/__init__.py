@@ -1,0 +1,1 @@
+"""Pictures of what a vehicle saw and what was made of it."""
