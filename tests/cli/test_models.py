@@ -34,9 +34,11 @@ def test_list_has_the_shipped_models_and_marks_what_is_active(
     found = [json.loads(line) for line in sensorium("models", "list", "--json").out.splitlines()]
     assert [(one["name"], one["active"], one["source"]) for one in found] == [
         ("call", True, "shipped"),
+        ("call-real", True, "shipped"),
         ("diagnosis", True, "shipped"),
         ("diagnosis-real", True, "shipped"),
         ("drive", True, "shipped"),
+        ("drive-raw", True, "shipped"),
         ("vehicle", True, "shipped"),
     ]
 
@@ -83,7 +85,7 @@ def test_show_says_where_no_worker_runs(sensorium: Sensorium, on_stack: Stack) -
 
 def test_an_unknown_model_is_told_the_known_ones(sensorium: Sensorium) -> None:
     done = sensorium("models", "show", "nobody")
-    assert (done.status, "'call', 'diagnosis', 'drive', 'vehicle'" in done.complaint) == (
+    assert (done.status, "'call', 'call-real', 'diagnosis'" in done.complaint) == (
         WRONG_USAGE,
         True,
     )

@@ -51,3 +51,14 @@ def test_the_summary_counts_samples_where_they_are_read(tmp_path: Path) -> None:
     assert [(one.label, one.count) for one in task.labels] == [("positive", 2), ("negative", 1)]
     assert (task.majority, task.imbalance) == (0.6667, 2.0)
     assert [(one.split, one.labelled) for one in summary.splits] == [("test", 1), ("train", 2)]
+
+
+def test_of_a_whole_data_set_kept_elsewhere_only_the_test_part_is_judged(tmp_path: Path) -> None:
+    (tmp_path / "kept").mkdir()
+    whole = {"train": [["pay it", "pay_bill"]], "test": [["my money", "balance"]]}
+    found = with_test_set(
+        load("clinc150", clinc150(tmp_path)), load("clinc150", clinc150(tmp_path / "kept", whole))
+    )
+    judged = {session for session, split in found.splits.items() if split == "test"}
+    assert judged == {"kept-test-00001"}
+    assert not any(item.session == "kept-train-00001" for item in found.items())

@@ -117,6 +117,20 @@ def test_emodb_gives_each_utterance_a_slot(tmp_path: Path) -> None:
     assert matching_windows("emodb", data) == (4, 4)
 
 
+def test_emodb_labels_hold_until_the_slot_is_over(tmp_path: Path) -> None:
+    data = load("emodb", emodb(tmp_path, ("03",)))
+    spans = [(label.start_us - START_US, label.end_us - START_US) for label in data.labels]
+    assert spans == [(0, 10_000_000), (10_000_000, 20_000_000)]
+
+
+def test_emodb_in_another_order_has_the_same_utterances(tmp_path: Path) -> None:
+    folder = emodb(tmp_path, ("03", "08", "09", "10"))
+    plain, other = load("emodb", folder), load("emodb", folder, shuffled=1)
+    assert [label[1:] for label in plain.labels] != [label[1:] for label in other.labels]
+    counted = [sorted((one.session, one.label) for one in data.labels) for data in (plain, other)]
+    assert counted[0] == counted[1]
+
+
 def test_emodb_reads_speaker_and_emotion_from_file_names(tmp_path: Path) -> None:
     emodb(tmp_path)
     (tmp_path / "labels.csv").unlink()

@@ -17,7 +17,15 @@ from workers.registry.store import Registry
 
 def test_a_registry_without_a_folder_has_the_shipped_models(tmp_path: Path) -> None:
     registry = Registry(tmp_path / "nowhere")
-    assert registry.names() == ["call", "diagnosis", "diagnosis-real", "drive", "vehicle"]
+    assert registry.names() == [
+        "call",
+        "call-real",
+        "diagnosis",
+        "diagnosis-real",
+        "drive",
+        "drive-raw",
+        "vehicle",
+    ]
     assert registry.active("call") == registry.versions("call")[0]
 
 
@@ -38,9 +46,11 @@ def test_folders_that_are_no_versions_are_passed_over(shelf: Shelf) -> None:
         shutil.copytree(shelf.root / NAME / "1", stray)
     assert shelf.registry.names() == [
         "call",
+        "call-real",
         "diagnosis",
         "diagnosis-real",
         "drive",
+        "drive-raw",
         NAME,
         "vehicle",
     ]
