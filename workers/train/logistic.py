@@ -19,9 +19,9 @@ from workers.learned.plan import ModelPlan
 from workers.learned.projection import Projection
 from workers.learned.steps import InputBatch
 from workers.train.examples import Examples, fit_encoders, resolved_plan
-from workers.train.fitting import TrainedModel
 from workers.train.optimisation import Optimisation
 from workers.train.sample_cache import SampleCache
+from workers.train.trained import TrainedModel
 
 #: Reached in about a hundred steps by the problems that this is for.
 _MOST_STEPS = 2_000
