@@ -41,6 +41,16 @@ PLAIN = Change(
 )
 NOT_CAUSAL = Change(
     Variant("with what follows", f"also sees the next {AHEAD} utterances of the video"),
+    model={
+        "context": {
+            "kind": "attention",
+            "steps": 8,
+            "ahead": AHEAD,
+            "where": "fused",
+            "heads": 2,
+            "dropout": 0.2,
+        }
+    },
     options={"ahead": AHEAD},
 )
 WITHOUT_CONTEXT = Change(
