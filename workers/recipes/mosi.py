@@ -1,16 +1,19 @@
 """CMU-MOSI: sentiment of an utterance from given text, audio and video features, in its context.
 
 What the given features are matters more than the form of fusion. Text and video features are the
-last layers of networks that their makers trained with the labels of the 62 training videos: a
-linear classifier of the text features is right in 98 % of the utterances of training videos that it
-has not seen (five folds by video), of the video features in 92 %, while in the test videos neither
-is far above what bc-LSTM reports of it alone (78.1 % and 55.8 %). So nothing can be chosen by
-cross-validation on the features as they are. What the plan says was chosen on copies of the
-training videos in which the same was done anew: text features by a convolution over the words of
-the transcripts, video features by a network over the given ones in another order, each trained on
-the training videos of its fold until it was as right there as the given ones are. Held-out videos
-of a fold then have features that are as honest as those of the test videos. ``blend`` in the plan
-is what came of it; see ``workers.learned.blending``.
+last layers of networks that their makers trained with the labels of the 62 training videos: five
+folds by video over these, a linear classifier of the text features is right in 98 % of the
+utterances that are held out, of the video features in 92 %. In the test videos neither is near that
+(bc-LSTM reports 78.1 % and 55.8 %). So nothing can be chosen by cross-validation on the features as
+they are. Settings were chosen on copies of the training videos in which the same was done anew,
+fold by fold: text features by a convolution over the words of the transcripts, video features by a
+network over the given ones in another order, each trained on the fold's training videos until it
+was as right there as the given ones are. Utterances that a fold holds out then have features as
+honest as those of the test videos.
+
+By that measure context and ``blend`` (see ``workers.learned.blending``) together are worth half a
+point of accuracy to text alone; audio and video add nothing that can be told from chance, and forms
+of fusion lie within a point of each other: attention over the inputs 72.3 %, concatenation 73.1 %.
 """
 
 from __future__ import annotations
@@ -38,6 +41,16 @@ PLAIN = Change(
 )
 NOT_CAUSAL = Change(
     Variant("with what follows", f"also sees the next {AHEAD} utterances of the video"),
+    model={
+        "context": {
+            "kind": "attention",
+            "steps": 8,
+            "ahead": AHEAD,
+            "where": "fused",
+            "heads": 2,
+            "dropout": 0.2,
+        }
+    },
     options={"ahead": AHEAD},
 )
 WITHOUT_CONTEXT = Change(
