@@ -42,7 +42,7 @@ _MATCHER_KEYS = {
 def shipped_pipelines() -> dict[str, Path]:
     """Names and paths of the pipelines that come with the package."""
     folder = Path(str(resources.files("schemas"))) / "pipelines"
-    return {path.stem: path for path in sorted(folder.glob("*.yaml"))}
+    return {path.stem: path for path in sorted(folder.glob("*.yaml"), key=lambda each: each.stem)}
 
 
 def load_pipeline(name_or_path: str) -> Pipeline:

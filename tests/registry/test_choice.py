@@ -65,7 +65,7 @@ def test_versions_of_which_none_is_active_are_no_model_yet(shelf: Shelf) -> None
 
 
 def test_an_unknown_name_is_told_the_known_ones(shelf: Shelf) -> None:
-    with pytest.raises(ModelError, match="'call', 'diagnosis', 'drive', 'vehicle'"):
+    with pytest.raises(ModelError, match="'call', 'call-real', 'diagnosis'"):
         chosen(shelf)
 
 

@@ -116,7 +116,7 @@ def test_a_sensor_belongs_to_one_input() -> None:
 
 
 def test_an_unknown_pipeline_names_the_shipped_ones() -> None:
-    with pytest.raises(PipelineFileError, match="expected one of call-real, call, diag"):
+    with pytest.raises(PipelineFileError, match="expected one of call, call-real, diag"):
         load_pipeline("cal")
 
 
