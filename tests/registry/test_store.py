@@ -17,15 +17,7 @@ from workers.registry.store import Registry
 
 def test_a_registry_without_a_folder_has_the_shipped_models(tmp_path: Path) -> None:
     registry = Registry(tmp_path / "nowhere")
-    assert registry.names() == [
-        "call",
-        "call-real",
-        "diagnosis",
-        "diagnosis-real",
-        "drive",
-        "drive-raw",
-        "vehicle",
-    ]
+    assert {"call", "diagnosis", "diagnosis-real", "vehicle"} <= set(registry.names())
     assert registry.active("call") == registry.versions("call")[0]
 
 
@@ -44,16 +36,8 @@ def test_folders_that_are_no_versions_are_passed_over(shelf: Shelf) -> None:
     shelf.add("1")
     for stray in (shelf.root / NAME / ".coming", shelf.root / "my notes" / "1"):
         shutil.copytree(shelf.root / NAME / "1", stray)
-    assert shelf.registry.names() == [
-        "call",
-        "call-real",
-        "diagnosis",
-        "diagnosis-real",
-        "drive",
-        "drive-raw",
-        NAME,
-        "vehicle",
-    ]
+    shipped = Registry(shelf.root / "nowhere").names()
+    assert shelf.registry.names() == sorted([*shipped, NAME])
     assert shelf.registry.versions(NAME) == ["1"]
 
 

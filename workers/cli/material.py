@@ -46,9 +46,8 @@ def read_material(
     read: ReadOptions,
 ) -> tuple[Pipeline, Playable]:
     """The pipeline and what is played into it. ``start_of_files``, ``start_of_recorded``: where no
-    ``start`` is named; data sets and recorded topics have times of their own.
-
-    Raises ``WrongUsage``, ``PipelineFileError`` or ``DataSetError``.
+    ``start`` is named; data sets and recorded topics have times of their own. Raises
+    ``WrongUsage``, ``PipelineFileError`` or ``DataSetError``.
     """
     from schemas.pipeline_file import load_pipeline
     from streams.feed.playable import playable_plan

@@ -35,7 +35,7 @@ _NOTES = (
     "Nothing is chosen on held-out patients while measuring. Kind of texture, penalties and the "
     "averaging over four distances were fixed beforehand, in trials on these same clips, of which "
     "the best (one distance, 5 pixels) was not taken.",
-    "Both seeds and folds are redrawings of the folds: the regressions themselves draw nothing.",
+    "A seed draws the folds anew; the regressions themselves draw nothing.",
 )
 
 
