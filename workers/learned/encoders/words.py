@@ -24,9 +24,10 @@ from workers.learned.encoders.standard import Standard
 from workers.learned.plan import EncoderOptions
 from workers.learned.text.ngrams import MAX_GRAMS, Grams, grams_of
 
-#: Spread of a sentence vector's values beside those of the n-grams: that of the first weeks of a
-#: table that is learned from nothing, so that neither drowns the other.
+#: Spread of a sentence vector's values beside those of the n-grams, which start small and grow as
+#: they are learned: so neither drowns the other.
 _SENTENCE_SPREAD = 0.2
+#: Length of an n-gram's vector before training.
 _START_SPREAD = 0.5
 
 
