@@ -13,6 +13,7 @@ from streams.feed.foxglove import foxglove_tracks
 from streams.feed.kitti import drive_tracks, is_drive
 from streams.feed.nuscenes import is_sample_folder, sample_tracks
 from streams.feed.objects import jsonl_lines, object_tracks
+from streams.feed.oxts import is_oxts, oxts_track
 from streams.feed.still import IMAGE_SUFFIXES, image_tracks, note_tracks
 from streams.feed.track import ReadOptions, Track
 from streams.feed.transcripts import TEXT_NAMES, transcript_tracks
@@ -48,6 +49,8 @@ def open_tracks(
 
 def _open(path: Path, options: ReadOptions, modality: Modality | None) -> list[Track]:
     if path.is_dir():
+        if is_oxts(path):
+            return [oxts_track(path)]
         if is_drive(path):
             return drive_tracks(path, options)
         return sample_tracks(path) if is_sample_folder(path) else folder_tracks(path, options)
