@@ -38,10 +38,11 @@ format: $(STAMP) ## rewrite the code as lint wants it
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
 
-bench: $(STAMP) ## measure throughput, latency and inference, beside bare loops
+bench: $(STAMP) ## measure throughput, latency, inference and tracking, beside bare loops
 	@$(BIN)/sensorium bench align $(ARGS)
 	@$(BIN)/sensorium bench latency
 	@$(BIN)/sensorium bench inference
+	@$(BIN)/sensorium bench vehicle
 
 soak: $(STAMP) ## sessions come and go for half an hour: memory, and what is left
 	@$(BIN)/sensorium bench soak $(ARGS)

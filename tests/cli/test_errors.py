@@ -33,7 +33,7 @@ def test_an_unknown_pipeline(sensorium: Sensorium) -> None:
     done = sensorium("worker", "--pipeline", "cal")
     assert done.status == WRONG_USAGE
     assert (
-        "cal: unknown pipeline; expected one of call, diagnosis, drive, vehicle" in done.complaint
+        "cal: unknown pipeline; expected one of call, call-real, diagnosis" in done.complaint
     )
 
 
