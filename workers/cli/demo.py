@@ -62,10 +62,12 @@ def demo(
     latency_ms is the time from the moment at which a window ended, as played, to the reception of
     its final result. It includes waiting for the slowest sensor and for what may still be late.
     """
+    from streams.scenes.catalog import SCENES
     from streams.scenes.degrade import Degradation
     from workers.demo.scenes import require_sensors
 
-    settings, named = read_settings(config), read_pipelines(pipeline)
+    # The other shipped pipelines are of recordings, of which nothing can be simulated.
+    settings, named = read_settings(config), read_pipelines(pipeline or list(SCENES))
     with as_wrong_usage():
         faults = Degradation.parse(degrade or ())
         require_sensors(faults, [each.pipeline for each in named.values()])
