@@ -32,9 +32,7 @@ def test_an_unknown_variable(sensorium: Sensorium, monkeypatch: pytest.MonkeyPat
 def test_an_unknown_pipeline(sensorium: Sensorium) -> None:
     done = sensorium("worker", "--pipeline", "cal")
     assert done.status == WRONG_USAGE
-    assert (
-        "cal: unknown pipeline; expected one of call, call-real, diagnosis" in done.complaint
-    )
+    assert "cal: unknown pipeline; expected one of call, call-real, diagnosis" in done.complaint
 
 
 def test_an_unknown_key_in_a_pipeline_file_names_its_line(

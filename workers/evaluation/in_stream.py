@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager, contextmanager
 
 import aiokafka
 import numpy as np
@@ -44,6 +44,32 @@ def stream_site(settings: Settings) -> Iterator[Site]:
         yield site
 
 
+@asynccontextmanager
+async def worker_on(
+    site: Site, pipeline: Pipeline, items: Iterable[FeedItem]
+) -> AsyncIterator[WorkerProcess]:
+    """A worker that finds the samples on its topics, ready, for the length of a block.
+
+    ``pipeline``: its name must be new to the site. Raises ``WorkerEnded`` where the worker does not
+    run, ``FeedError`` and ``PublishError``.
+    """
+    create_topics(site, [pipeline])
+    kafka = client_kwargs(site.settings.kafka)
+    await play(items, kafka=kafka, pipeline=pipeline, speed=None, end_sessions=True)
+    worker = WorkerProcess(
+        str(write_pipeline(pipeline, site.log_dir)),
+        name=f"worker-{pipeline.pipeline}",
+        arguments=(),
+        environ=site.environ(),
+        log_dir=site.log_dir,
+    )
+    try:
+        await worker.ready()
+        yield worker
+    finally:
+        await asyncio.to_thread(worker.stop)
+
+
 async def answered_in_stream(
     site: Site, pipeline: Pipeline, items: Iterable[FeedItem], windows: Collection[ItemKey]
 ) -> list[Result]:
@@ -54,24 +80,11 @@ async def answered_in_stream(
 
     Raises ``WorkerEnded`` where the worker does not run, ``FeedError`` and ``PublishError``.
     """
-    create_topics(site, [pipeline])
-    kafka = site.settings.kafka
-    await play(items, kafka=client_kwargs(kafka), pipeline=pipeline, speed=None, end_sessions=True)
-    worker = WorkerProcess(
-        str(write_pipeline(pipeline, site.log_dir)),
-        name=f"worker-{pipeline.pipeline}",
-        arguments=(),
-        environ=site.environ(),
-        log_dir=site.log_dir,
-    )
-    try:
-        await worker.ready()
+    async with worker_on(site, pipeline, items) as worker:
         await _until_published(site, pipeline, worker, set(windows))
-    finally:
-        await asyncio.to_thread(worker.stop)
     return [
         result
-        async for record in read_topic(pipeline.results_topic, kafka)
+        async for record in read_topic(pipeline.results_topic, site.settings.kafka)
         if (result := _decoded(record.value, pipeline.results_topic)).final
     ]
 

@@ -13,13 +13,11 @@ from schemas.pipeline import Pipeline
 from schemas.result import Result
 from schemas.units import iso_to_us
 from streams.feed.item import FeedItem
-from streams.feed.player import play
-from streams.kafka_client import client_kwargs
 from streams.subscribe import subscribe_results
-from workers.bench.pipeline import write_pipeline
-from workers.demo.site import Site, create_topics
+from workers.demo.site import Site
 from workers.demo.worker_process import WorkerProcess
 from workers.errors import EvaluationError
+from workers.evaluation.in_stream import worker_on
 from workers.vehicle.kitti import CAMERA, CLASSES
 from workers.vehicle.scoring import result_lines
 
@@ -81,21 +79,8 @@ async def track_in_stream(
     will be. Raises ``EvaluationError`` where fewer come, ``WorkerEnded`` where the worker does not
     run, ``FeedError`` and ``PublishError``.
     """
-    create_topics(site, [pipeline])
-    kafka = site.settings.kafka
-    await play(items, kafka=client_kwargs(kafka), pipeline=pipeline, speed=None, end_sessions=True)
-    worker = WorkerProcess(
-        str(write_pipeline(pipeline, site.log_dir)),
-        name=f"worker-{pipeline.pipeline}",
-        arguments=(),
-        environ=site.environ(),
-        log_dir=site.log_dir,
-    )
-    try:
-        await worker.ready()
+    async with worker_on(site, pipeline, items) as worker:
         await _collect(pipeline, site, worker, tracks, windows)
-    finally:
-        await asyncio.to_thread(worker.stop)
 
 
 async def _collect(
