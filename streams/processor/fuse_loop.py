@@ -22,7 +22,8 @@ from dataclasses import dataclass
 
 from schemas.pipeline import Pipeline
 from streams.align.spec import AlignSpec
-from streams.align.types import Window, WindowKey, WindowStore
+from streams.align.store import WindowStore
+from streams.align.types import Window, WindowKey
 from streams.compute import Compute
 from streams.engine.port import Engine
 from streams.metrics import Metrics

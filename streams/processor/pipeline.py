@@ -11,7 +11,8 @@ from schemas.envelope_reader import EnvelopeReader
 from schemas.pipeline import Pipeline
 from schemas.units import US_PER_S
 from streams.align.spec import from_pipeline
-from streams.align.types import Applied, Batch, LateSample, WindowStore
+from streams.align.store import WindowStore
+from streams.align.types import Applied, Batch, LateSample
 from streams.compute import Compute
 from streams.engine.port import Engine
 from streams.metrics import Metrics

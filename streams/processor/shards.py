@@ -7,7 +7,7 @@ import logging
 from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping
 
 from schemas.pipeline import Pipeline
-from streams.align.types import WindowStore
+from streams.align.store import WindowStore
 from streams.engine.port import Engine
 from streams.errors import Fenced, StateLost, StoreUnreachable
 from streams.processor.shard import Shard

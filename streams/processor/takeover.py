@@ -8,7 +8,8 @@ from collections.abc import Mapping
 
 from schemas.pipeline import Pipeline
 from streams.align.clock import ShardClocks, corrects
-from streams.align.types import Claim, WindowStore
+from streams.align.store import WindowStore
+from streams.align.types import Claim
 from streams.engine.port import Engine
 from streams.errors import StoreUnreachable
 from streams.metrics import Metrics

@@ -12,7 +12,7 @@ from schemas.settings import RedisSettings
 from streams.align.memory import MemoryBackend, MemoryStore
 from streams.align.redis_store import RedisStore
 from streams.align.spec import AlignSpec
-from streams.align.types import WindowStore
+from streams.align.store import WindowStore
 from streams.redis_client import connect_redis
 from streams.stack import embedded_stack
 

@@ -19,7 +19,8 @@ from streams.align import tenancy
 from streams.align.memory import MemoryBackend, MemoryStore
 from streams.align.redis_store import RedisStore
 from streams.align.spec import AlignSpec
-from streams.align.types import DROPPED, Applied, Batch, Entry, Window, WindowStore
+from streams.align.store import WindowStore
+from streams.align.types import DROPPED, Applied, Batch, Entry, Window
 from streams.redis_client import connect_redis
 from tests.align.worlds import SENSORS, SESSIONS, Past, keys, outcome, specs
 

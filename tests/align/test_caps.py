@@ -6,7 +6,8 @@ from collections.abc import Iterable
 
 from streams.align.kept import OVERHEAD_BYTES
 from streams.align.spec import AlignSpec
-from streams.align.types import Applied, Window, WindowStore
+from streams.align.store import WindowStore
+from streams.align.types import Applied, Window
 from tests.align.conftest import World
 from tests.align.worlds import apply, drain, entry, rule, spec_of
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from streams.align.types import Batch, WindowStore
+from streams.align.store import WindowStore
+from streams.align.types import Batch
 from tests.align.conftest import World
 from tests.align.worlds import apply, drain, entry, rule, spec_of, tick
 

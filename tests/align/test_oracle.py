@@ -16,7 +16,8 @@ from hypothesis import strategies as st
 
 from streams.align.memory import MemoryStore
 from streams.align.spec import AlignSpec
-from streams.align.types import Entry, LateSample, Window, WindowStore
+from streams.align.store import WindowStore
+from streams.align.types import Entry, LateSample, Window
 from tests.align.conftest import World
 from tests.align.worlds import apply, drain, rule, spec_of, tick
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from streams.align.types import Restored, RestoredSession, WindowStore
+from streams.align.store import WindowStore
+from streams.align.types import Restored, RestoredSession
 from tests.align.conftest import World
 from tests.align.worlds import apply, entry, keys, rule, spec_of, tick
 

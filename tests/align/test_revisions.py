@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from streams.align.types import Window, WindowStore
+from streams.align.store import WindowStore
+from streams.align.types import Window
 from tests.align.conftest import World
 from tests.align.worlds import apply, entry, keys, rule, spec_of, tick
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from schemas.sample import SessionEnd
-from streams.align.types import Applied, Batch, WindowStore
+from streams.align.store import WindowStore
+from streams.align.types import Applied, Batch
 from tests.align.conftest import World
 from tests.align.worlds import apply, drain, entry, keys, rule, spec_of, tick
 

@@ -15,7 +15,8 @@ from streams.align import redis_store, tenancy
 from streams.align.memory import MemoryBackend, MemoryStore
 from streams.align.redis_store import RedisStore
 from streams.align.spec import AlignSpec
-from streams.align.types import Entry, Restored, Window, WindowStore
+from streams.align.store import WindowStore
+from streams.align.types import Entry, Restored, Window
 from streams.errors import Fenced, StateLost, StoreUnreachable
 from streams.redis_client import connect_redis
 from streams.stack import embedded_stack

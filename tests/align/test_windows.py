@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from streams.align.types import Entry, Window, WindowKey, WindowStore
+from streams.align.store import WindowStore
+from streams.align.types import Entry, Window, WindowKey
 from tests.align.conftest import World
 from tests.align.worlds import apply, drain, entry, keys, rule, spec_of, tick
 

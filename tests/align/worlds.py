@@ -10,16 +10,8 @@ import msgspec
 from hypothesis import strategies as st
 
 from streams.align.spec import AlignSpec, InputRule
-from streams.align.types import (
-    Applied,
-    Batch,
-    Entry,
-    Restored,
-    RestoredSession,
-    Window,
-    WindowKey,
-    WindowStore,
-)
+from streams.align.store import WindowStore
+from streams.align.types import Applied, Batch, Entry, Restored, RestoredSession, Window, WindowKey
 from streams.errors import StreamError
 
 SESSIONS = ("a", "b}:é")

@@ -17,7 +17,8 @@ from schemas.windows import ResultSpec
 from streams.align.memory import MemoryStore
 from streams.align.redis_store import RedisStore
 from streams.align.spec import from_pipeline
-from streams.align.types import Window, WindowStore
+from streams.align.store import WindowStore
+from streams.align.types import Window
 from streams.compute import BadSample, Fusion
 from streams.engine.app import FaustEngine
 from streams.feed.item import FeedItem
