@@ -12,11 +12,12 @@ import yaml
 from yamllint import linter
 from yamllint.config import YamlLintConfig
 
+from schemas.pipeline_file import shipped_pipelines
 from schemas.settings import load_settings
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 TOOLS = Path(sys.executable).parent
-WORKERS = {"worker-call": "call", "worker-vehicle": "vehicle", "worker-diagnosis": "diagnosis"}
+WORKERS = {f"worker-{name}": name for name in shipped_pipelines()}
 
 
 def compose(*files: str) -> dict:
