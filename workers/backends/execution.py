@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager, nullcontext
-from typing import Literal
 
 import numpy as np
 import torch
@@ -12,12 +10,11 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from schemas.sample import Modality
-from workers.backends.compiling import Compile, Part, compiled
-from workers.backends.heights import agreeing, only_anchor
-from workers.backends.moving import Mover
+from workers.backends.compiling import Compile, Part
+from workers.backends.parts import Parts, Precision, encoding
 from workers.device import device_failures
-from workers.encoders.base import Array, Bounds, Encoder
-from workers.encoders.tiling import Heights, tiles
+from workers.encoders.base import Array, Encoder
+from workers.encoders.tiling import tiles
 from workers.fusion.base import FusionOutput
 from workers.fusion.network import Answer, Network, answers_of
 from workers.fusion.tokens import (
@@ -30,12 +27,10 @@ from workers.fusion.tokens import (
     noise_tokens,
 )
 
-Precision = Literal["float32", "bfloat16", "float16"]
 #: What padding is reported by: part, what was asked for and what was run, in the part's own unit
 #: (rows, segments of audio, words, objects, tokens).
 NotePadding = Callable[[str, float, float], None]
 
-_TYPES = {"bfloat16": torch.bfloat16, "float16": torch.float16}
 #: The part that fuses; the others are named by their modality.
 FUSION = "fusion"
 
@@ -63,19 +58,16 @@ class Execution:
     ) -> None:
         """Raises ``DeviceError`` where the network cannot be compiled as asked."""
         self.network = network.to(device).eval()
-        self._device = device
-        self._max_batch = max_batch
-        self._precision: Precision = precision
-        self._few_shapes = compile != "none"
         self._note_padding = note_padding
-        self._mover = Mover(device)
-        self._parts: dict[str, Part] = {
-            name: compiled(_encoding(network.encoder(Modality(name))), compile, device)
-            for name in network.encoders
-        }
-        self._parts[FUSION] = compiled(_fusing(network), compile, device)
+        encoders = {name: encoding(network.encoder(Modality(name))) for name in network.encoders}
+        self._parts = Parts(
+            encoders | {FUSION: _fusing(network)},
+            device,
+            max_batch=max_batch,
+            precision=precision,
+            compile=compile,
+        )
         self._tasks = tuple(network.tasks)
-        self._heights: dict[tuple[str, int], Heights] = {}
 
     def encode(self, modality: Modality, arrays: Sequence[Array]) -> NDArray[np.float32]:
         """Features of decoded samples in order, float32 (n, FEATURE_SIZE), n > 0; NaN where the
@@ -87,10 +79,12 @@ class Execution:
             for tile in tiles(
                 arrays,
                 encoder.size_class,
-                lambda size: self._heights_of(part, size, encoder.bounds(size)),
+                lambda size: self._parts.heights_of(part, size, encoder.bounds(size)),
             ):
                 chosen = [arrays[position] for position in tile.positions]
-                (features,) = self._run(part, encoder.collate(chosen, tile.size_class, tile.rows))
+                (features,) = self._parts.run(
+                    part, encoder.collate(chosen, tile.size_class, tile.rows)
+                )
                 done.append((tile.positions, features))
                 asked = sum(min(encoder.extent(array), tile.size_class) for array in chosen)
                 self._note_padding(part, asked, tile.rows * tile.size_class)
@@ -116,11 +110,11 @@ class Execution:
             for tile in tiles(
                 windows,
                 length_class,
-                lambda length: self._heights_of(FUSION, length, length_bounds(length)),
+                lambda length: self._parts.heights_of(FUSION, length, length_bounds(length)),
             ):
                 chosen = [windows[position] for position in tile.positions]
                 batch = collate(chosen, tile.size_class, tile.rows)
-                done.append((tile.positions, self._run(FUSION, batch.tensors)))
+                done.append((tile.positions, self._parts.run(FUSION, batch.tensors)))
                 self._note_padding(FUSION, sum(map(len, chosen)), tile.rows * tile.size_class)
             for positions, (shares, *logits) in done:
                 output = FusionOutput(dict(zip(self._tasks, logits, strict=True)), shares)
@@ -144,51 +138,18 @@ class Execution:
                     encoder.specimen(size, np.random.default_rng(first + row))
                     for row in range(rows)
                 ]
-                return self._run(part, encoder.collate(noise, size, rows))
+                return self._parts.run(part, encoder.collate(noise, size, rows))
 
-            self._agree(part, size, encoder.bounds(size), run)
+            self._parts.agree(part, size, encoder.bounds(size), run)
 
     def _warm_fusion(self, length: int) -> None:
         def run(first: int, rows: int) -> tuple[Tensor, ...]:
             noise = [
                 noise_tokens(length, np.random.default_rng(first + row)) for row in range(rows)
             ]
-            return self._run(FUSION, collate(noise, length, rows).tensors)
+            return self._parts.run(FUSION, collate(noise, length, rows).tensors)
 
-        self._agree(FUSION, length, length_bounds(length), run)
-
-    def _agree(
-        self,
-        part: str,
-        size_class: int,
-        bounds: Bounds,
-        run: Callable[[int, int], Sequence[Tensor]],
-    ) -> None:
-        # Each shape that is compiled takes seconds: two heights are enough then.
-        tried = (min(bounds.most, self._max_batch),) if self._few_shapes else None
-        self._heights[part, size_class] = agreeing(
-            bounds, self._max_batch, self._device, run, tried
-        )
-
-    def _heights_of(self, part: str, size_class: int, bounds: Bounds) -> Heights:
-        known = self._heights.get((part, size_class))
-        return known or only_anchor(bounds, self._max_batch, self._device)
-
-    def _run(self, part: str, tensors: Sequence[Tensor]) -> tuple[Tensor, ...]:
-        moved = self._mover(tensors)
-        with self._reduced():
-            return self._parts[part](*moved)
-
-    def _reduced(self) -> AbstractContextManager[object]:
-        dtype = _TYPES.get(self._precision)
-        return nullcontext() if dtype is None else torch.autocast(self._device.type, dtype)
-
-
-def _encoding(encoder: Encoder) -> Part:
-    def run(*tensors: Tensor) -> tuple[Tensor, ...]:
-        return (encoder(*tensors),)
-
-    return run
+        self._parts.agree(FUSION, length, length_bounds(length), run)
 
 
 def _fusing(network: Network) -> Part:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import torch
@@ -11,13 +10,11 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from schemas.model import ModelSpec
-from workers.backends.compiling import Part, compiled
+from workers.backends.compiling import Part
 from workers.backends.execution import NotePadding, note_nothing
-from workers.backends.heights import agreeing, only_anchor
-from workers.backends.moving import Mover
+from workers.backends.parts import Parts, encoding
 from workers.device import device_failures
-from workers.encoders.base import Bounds
-from workers.encoders.tiling import Heights, tiles
+from workers.encoders.tiling import tiles
 from workers.learned.answers import Answer, answers_of
 from workers.learned.encoders.base import Decoded, InputEncoder
 from workers.learned.network import LearnedNetwork, NetworkOutput
@@ -32,7 +29,6 @@ from workers.learned.steps import (
     noise,
 )
 
-_TYPES = {"bfloat16": torch.bfloat16, "float16": torch.float16}
 #: The part that fuses; the others are named by their input. No input's name has a slash.
 FUSION = "/fusion"
 
@@ -54,22 +50,19 @@ class LearnedExecution:
     ) -> None:
         """``spec``: how the network is run. Raises ``DeviceError`` where it cannot be so here."""
         self.network = network.to(device).eval()
-        self._device = device
-        self._max_batch = spec.max_batch
-        self._reduced_type = _TYPES.get(spec.precision)
-        self._few_shapes = spec.compile != "none"
         self._note_padding = note_padding
-        self._mover = Mover(device)
         self._plan = network.plan
         self._encoders: Mapping[str, InputEncoder] = {
             name: network.encoder(name) for name in self._plan.inputs
         }
-        self._parts: dict[str, Part] = {
-            name: compiled(_encoding(encoder), spec.compile, device)
-            for name, encoder in self._encoders.items()
-        }
-        self._parts[FUSION] = compiled(_fusing(network), spec.compile, device)
-        self._heights: dict[tuple[str, int], Heights] = {}
+        encoders = {name: encoding(encoder) for name, encoder in self._encoders.items()}
+        self._parts = Parts(
+            encoders | {FUSION: _fusing(network)},
+            device,
+            max_batch=spec.max_batch,
+            precision=spec.precision,
+            compile=spec.compile,
+        )
 
     def encode(self, name: str, decoded: Sequence[Decoded]) -> NDArray[np.float32]:
         """Features of an input's decoded samples in order, float32 (n, width), n > 0; NaN where the
@@ -82,10 +75,10 @@ class LearnedExecution:
             for tile in tiles(
                 decoded,
                 encoder.size_class,
-                lambda size: self._heights_of(name, size, encoder.bounds(size)),
+                lambda size: self._parts.heights_of(name, size, encoder.bounds(size)),
             ):
                 chosen = [decoded[position] for position in tile.positions]
-                (rows,) = self._run(name, encoder.collate(chosen, tile.size_class, tile.rows))
+                (rows,) = self._parts.run(name, encoder.collate(chosen, tile.size_class, tile.rows))
                 done.append((tile.positions, rows))
                 asked = sum(min(encoder.extent(one), tile.size_class) for one in chosen)
                 self._note_padding(encoder.modality.value, asked, tile.rows * tile.size_class)
@@ -105,11 +98,11 @@ class LearnedExecution:
             for tile in tiles(
                 windows,
                 length_class,
-                lambda length: self._heights_of(FUSION, length, length_bounds(length)),
+                lambda length: self._parts.heights_of(FUSION, length, length_bounds(length)),
             ):
                 chosen = [windows[position] for position in tile.positions]
                 batch = as_tensors(collate(chosen, tile.size_class, tile.rows))
-                done.append((tile.positions, self._run(FUSION, batch)))
+                done.append((tile.positions, self._parts.run(FUSION, batch)))
                 asked = sum(max(map(len, window)) for window in chosen)
                 self._note_padding("fusion", asked, tile.rows * tile.size_class)
             for positions, (hidden, shares, *logits) in done:
@@ -133,9 +126,9 @@ class LearnedExecution:
             specimens = [
                 encoder.specimen(size, np.random.default_rng(first + row)) for row in range(rows)
             ]
-            return self._run(name, encoder.collate(specimens, size, rows))
+            return self._parts.run(name, encoder.collate(specimens, size, rows))
 
-        self._agree(name, size, encoder.bounds(size), run)
+        self._parts.agree(name, size, encoder.bounds(size), run)
 
     def _warm_fusion(self, length: int) -> None:
         widths = [encoder.width for encoder in self._encoders.values()]
@@ -146,43 +139,9 @@ class LearnedExecution:
                 noise(widths, length, steps, np.random.default_rng(first + row))
                 for row in range(rows)
             ]
-            return self._run(FUSION, as_tensors(collate(windows, length, rows)))
+            return self._parts.run(FUSION, as_tensors(collate(windows, length, rows)))
 
-        self._agree(FUSION, length, length_bounds(length), run)
-
-    def _agree(
-        self,
-        part: str,
-        size_class: int,
-        bounds: Bounds,
-        run: Callable[[int, int], Sequence[Tensor]],
-    ) -> None:
-        # Each shape that is compiled takes seconds: two heights are enough then.
-        tried = (min(bounds.most, self._max_batch),) if self._few_shapes else None
-        self._heights[part, size_class] = agreeing(
-            bounds, self._max_batch, self._device, run, tried
-        )
-
-    def _heights_of(self, part: str, size_class: int, bounds: Bounds) -> Heights:
-        known = self._heights.get((part, size_class))
-        return known or only_anchor(bounds, self._max_batch, self._device)
-
-    def _run(self, part: str, tensors: Sequence[Tensor]) -> tuple[Tensor, ...]:
-        moved = self._mover(tensors)
-        with self._reduced():
-            return self._parts[part](*moved)
-
-    def _reduced(self) -> AbstractContextManager[object]:
-        if self._reduced_type is None:
-            return nullcontext()
-        return torch.autocast(self._device.type, self._reduced_type)
-
-
-def _encoding(encoder: InputEncoder) -> Part:
-    def run(*tensors: Tensor) -> tuple[Tensor, ...]:
-        return (encoder(*tensors),)
-
-    return run
+        self._parts.agree(FUSION, length, length_bounds(length), run)
 
 
 def _fusing(network: LearnedNetwork) -> Part:
