@@ -53,6 +53,15 @@ NOT_CAUSAL = Change(
     },
     options={"ahead": AHEAD},
 )
+WITH_TRANSCRIPTS = Change(
+    Variant(
+        "with the transcripts",
+        "also reads the given transcripts: the recipe mosi-transcripts",
+        goal=BC_LSTM,
+        adds=("transcript",),
+    ),
+    plan=Path(__file__).with_name("mosi_transcripts.yaml"),
+)
 WITHOUT_CONTEXT = Change(
     Variant("without context", "sees the judged utterance only"),
     model={"context": {"kind": "newest", "steps": 8}},
@@ -70,7 +79,7 @@ NOTES = (
 def recipe() -> Recipe:
     """The recipe ``mosi``."""
     claim = "Sentiment in CMU-MOSI from the given features, above bc-LSTM's 80.3 %"
-    changes = (PLAIN, WITHOUT_CONTEXT, NOT_CAUSAL)
+    changes = (WITH_TRANSCRIPTS, PLAIN, WITHOUT_CONTEXT, NOT_CAUSAL)
     return Measured(classifier(Path(__file__).with_suffix(".yaml"), claim, changes))
 
 
