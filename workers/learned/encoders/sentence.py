@@ -133,7 +133,7 @@ class SentenceVectors(InputEncoder):
         padded = _padded([one.ids for one in arrays], size_class, rows)
         return *padded, torch.from_numpy(valences)
 
-    def specimen(self, size_class: int, rng: np.random.Generator) -> Sentence:
+    def specimen(self, size_class: int, rng: np.random.Generator) -> Decoded:
         return Sentence(
             rng.integers(1_000, 20_000, size_class, np.int64),
             rng.standard_normal(self._valence_width, np.float32),
