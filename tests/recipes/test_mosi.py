@@ -102,5 +102,14 @@ def test_the_given_features_reach_what_was_measured() -> None:
     assert _value(found, "accuracy") > 0.77
 
 
+@pytest.mark.slow
+@pytest.mark.skipif(not MOSI.is_dir(), reason="the data set is not here")
+def test_with_the_transcripts_the_published_figure_is_passed() -> None:
+    """82.1 % with a deviation of 0.1 over five seeds was measured."""
+    options = Options(quick=True, seeds=1)
+    found = find_recipe("mosi-transcripts").run(MOSI, None, options, Quiet())
+    assert _value(found, "accuracy") > 0.803
+
+
 def test_what_looks_ahead_is_trained_and_labelled_for_the_same_step() -> None:
     assert NOT_CAUSAL.options["ahead"] == NOT_CAUSAL.model["context"]["ahead"]
