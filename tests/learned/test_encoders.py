@@ -62,7 +62,7 @@ CASES: dict[str, tuple[dict[str, Any], Callable[[int], Sample]]] = {
     "image": ({"size": [24, 24], "widths": [4, 8], "norm": "batch", "center": True}, picture),
     "spectrogram": ({"widths": [4, 8]}, sound),
     "series": ({"width": 8}, reading),
-    "sentence": ({"max_tokens": 8}, words),
+    "sentence": ({"max_tokens": 8, "layers": [4, 6], "valence": True, "standardise": True}, words),
     "texture": ({"side": 64, "radii": [2, 5]}, picture),
     "ngrams": ({}, words),
     "news2": ({}, reading),

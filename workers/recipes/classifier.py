@@ -38,12 +38,14 @@ class Cut:
 class Variant:
     """Another way to do it that is reported beside: ``plain concatenation``, ``notes unmasked``.
 
-    ``goal`` of the recipe's first metric, where one is claimed of the variant.
+    ``goal`` of the recipe's first metric, where one is claimed of the variant. ``adds``: inputs
+    that it takes besides those of the recipe.
     """
 
     name: str
     about: str
     goal: float | None = None
+    adds: tuple[str, ...] = ()
 
 
 class Classifier(Protocol):

@@ -60,7 +60,7 @@ class Measured:
                     parts[fewer] = runner.run(data_set, cuts, fewer, (), None)
                 for variant in classifier.variants:
                     other, same, _ = self._load(data, test, variant.name, options)
-                    varied = Way(inputs, variant.name)
+                    varied = Way((*inputs, *variant.adds), variant.name)
                     variants[varied] = runner.run(other, same, varied, (), None)
         return self._evaluation(data_set, split, metric, whole, parts, variants)
 

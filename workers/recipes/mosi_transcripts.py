@@ -2,7 +2,12 @@
 as one input more, sentence vectors of the given transcripts.
 
 The sentence vectors are of a packaged network that has never seen a label of this data set, so that
-what a classifier of them says of training videos that it has not learnt from is honest.
+what a classifier of them says of training videos that it has not learnt from is honest. Settings
+were chosen by ten such folds by video (two draws of five), of the words alone: 79.3 % with the
+standardised vectors of the last layer, 79.4 % with four members, 80.3 % with layers 4 and 6 beside
+each other, 80.5 % with what a lexicon says as well; layers 3 to 6 with it gave 80.1 %. Neighbours
+in this row lie within chance of each other. With the given features made anew for each fold, as
+``workers.recipes.mosi`` says, the plan as it is reaches 81.2 %.
 """
 
 from __future__ import annotations

@@ -36,9 +36,11 @@ Cuts = Callable[[DataSet, Options], tuple[Sequence[Cut], str]]
 class Change:
     """A variant of a plan. ``model``, ``optimisation``: keys of the plan that are put in place of
     its own, section by section; ``options``: of the data set's reader, besides the plan's.
+    ``plan``: the file of another plan to start from, which has the inputs that the variant adds.
     """
 
     variant: Variant
+    plan: Path | None = None
     model: Mapping[str, Any] = field(default_factory=dict)
     optimisation: Mapping[str, Any] = field(default_factory=dict)
     options: Mapping[str, Any] = field(default_factory=dict)
@@ -84,7 +86,9 @@ class Planned:
     def pipeline(self, variant: str) -> Pipeline:
         """The plan's, with the inputs that its model takes."""
         pipeline = pipeline_of(self._changed(variant), self._path)
-        inputs = {name: spec for name, spec in pipeline.inputs.items() if name in self.inputs}
+        change = self._changes.get(variant)
+        known = self.inputs if change is None else (*self.inputs, *change.variant.adds)
+        inputs = {name: spec for name, spec in pipeline.inputs.items() if name in known}
         return pipeline.model_copy(update={"inputs": inputs})
 
     def load(self, data: Path, test: Path | None, variant: str) -> DataSet:
@@ -193,7 +197,8 @@ class Planned:
         change = self._changes.get(variant)
         if change is None:
             return self._plan
-        tree = self._plan.model_dump(mode="json", exclude_unset=True)
+        start = self._plan if change.plan is None else read_train_plan(change.plan)
+        tree = start.model_dump(mode="json", exclude_unset=True)
         tree["model"] = {**tree["model"], **change.model}
         tree["optimisation"] = {**tree.get("optimisation", {}), **change.optimisation}
         tree["data"]["options"] = {**tree["data"].get("options", {}), **change.options}

@@ -108,9 +108,9 @@ class WordsEncoder(InputEncoder):
         """
         if self._sentences is None:
             return np.zeros(0, np.float32)
-        ids: Decoded = self._sentences.decode(sample)
+        one: Decoded = self._sentences.decode(sample)
         with torch.inference_mode():
-            vectors: Tensor = self._sentences(*self._sentences.collate([ids], len(ids), 1))
+            vectors: Tensor = self._sentences(*self._sentences.collate([one], len(one.ids), 1))
         return vectors[0].numpy()
 
     def extent(self, array: Decoded) -> float:
