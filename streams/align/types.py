@@ -118,8 +118,10 @@ class SensorTally(msgspec.Struct, frozen=True):
 
     ``offsets``: every accepted sample whose event time lies in the window, used or not, ascending.
     ``seen``: the session had an accepted sample of this sensor before the window's end.
-    ``gaps``, ``repeats``: sequence numbers skipped, or come again, among the window's samples.
-    ``shift_us``, ``drift_ppb``: as of its newest sample in the window.
+    ``gaps``, ``repeats``: sequence numbers skipped, or come again, in the window's samples and, on
+    a grid, the one before them. ``shift_us``, ``drift_ppb``: as of its newest sample in the window.
+    ``sequence``: the newest number of those that no later window has; ``None`` where the window
+    has no numbers, or is triggered.
     """
 
     input: str
@@ -132,6 +134,7 @@ class SensorTally(msgspec.Struct, frozen=True):
     repeats: int = 0
     shift_us: int = 0
     drift_ppb: int = 0
+    sequence: int | None = None
 
 
 class Window(msgspec.Struct, frozen=True):
@@ -189,6 +192,8 @@ class RestoredSession:
     #: start_us of an open window -> number of its next revision
     revisions: Mapping[int, int] = field(default_factory=dict)
     model_state: bytes = b""
+    #: sensor -> ``SensorTally.sequence`` of the newest final window that has one
+    numbers: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
