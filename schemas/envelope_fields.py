@@ -15,7 +15,7 @@ from schemas.content_type import ACCEPTED, PCM, parse_content_type, pcm_format
 from schemas.pipeline import ClockSpec
 from schemas.remembered import Remembered
 from schemas.sample import Modality
-from schemas.units import MAX_EVENT_TIME_US, US_PER_MS, iso_to_us, to_us
+from schemas.units import MAX_EVENT_TIME_US, US_PER_MS, format_duration, iso_to_us, to_us
 
 SPEC_VERSION = b"1.0"
 MAX_SESSION_BYTES = 128
@@ -154,9 +154,10 @@ def _refuse_clock(ahead_us: int, bounds: ClockBounds) -> NoReturn:
     side, most_us = (
         ("ahead of", bounds.max_ahead_us) if ahead_us > 0 else ("behind", bounds.max_behind_us)
     )
+    most = format_duration(timedelta(microseconds=most_us))
     fail(
         "time_out_of_range",
-        f"expected ce_time at most {timedelta(microseconds=most_us)} {side} the record's "
+        f"expected ce_time at most {most} {side} the record's "
         f"timestamp, got {abs(ahead_us) / 1e6:.3f} s; set the sensor's clock or the "
         "pipeline's clock",
     )

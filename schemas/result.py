@@ -67,8 +67,10 @@ class SensorUse(msgspec.Struct, frozen=True):
     the used samples' mean against the window's reference time. ``offsets``: [first, last] runs of
     the input partition's offsets behind ``samples``. ``matched``: offset of the sample that
     ``nearest`` or ``hold`` chose; ``age_ms``: how long before the window's end a held one was
-    sensed. ``gaps`` and ``repeats``: sequence numbers that were skipped, or that came again, just
-    before the window's samples. ``clock``: the correction of the sensor's event times, if any.
+    sensed. ``gaps`` and ``repeats``: sequence numbers that were skipped, or that came again, in the
+    window's samples and the one before them; of a triggered window, in its samples alone.
+    ``clock``: the correction of the sensor's event times, if any. ``sequence``: where samples have
+    numbers, the newest of those that no later window has.
     """
 
     input: str
@@ -86,6 +88,7 @@ class SensorUse(msgspec.Struct, frozen=True):
     gaps: int = 0
     repeats: int = 0
     clock: Correction | None = None
+    sequence: int | msgspec.UnsetType = msgspec.UNSET
 
 
 class Quality(msgspec.Struct, frozen=True):

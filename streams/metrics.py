@@ -29,6 +29,12 @@ class Metrics:
             ("pipeline", "modality", "outcome"),
             registry=self.registry,
         )
+        self._dropped = Counter(
+            "sensorium_dropped",
+            "Samples for which there was no room, by the limit that was met.",
+            ("pipeline", "modality", "reason"),
+            registry=self.registry,
+        )
         self._results = Counter(
             "sensorium_results",
             "Results published: final ones, and revisions before them by cause.",
@@ -135,6 +141,11 @@ class Metrics:
     def samples(self, modality: str, outcome: str, count: int = 1) -> None:
         if count:
             self._samples.labels(self._pipeline, modality, outcome).inc(count)
+
+    def dropped(self, modality: str, reason: str, count: int) -> None:
+        """No room under a limit of the pipeline file, or ``worker.max_queued_samples``."""
+        if count:
+            self._dropped.labels(self._pipeline, modality, reason).inc(count)
 
     def results(self, final: bool, count: int, cause: str = "watermark") -> None:
         self._results.labels(self._pipeline, str(final).lower(), cause).inc(count)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from operator import attrgetter, itemgetter
 from typing import NamedTuple
 
@@ -41,7 +41,8 @@ class RawWindow(msgspec.Struct, frozen=True):
     """A window as kept, with all that the session keeps around it.
 
     ``idle``: positions in ``sensors`` that were idle when it closed. ``tiles``: indices, and the
-    runs that each tile keeps.
+    runs that each tile keeps. ``numbers``: position of a sensor with numbered samples in the window
+    -> the number of the one before them, where it is known.
     """
 
     session: str
@@ -53,6 +54,7 @@ class RawWindow(msgspec.Struct, frozen=True):
     tiles: Sequence[tuple[int, Sequence[Run]]]
     held: Sequence[Run]
     triggers: Sequence[int]
+    numbers: Mapping[int, int]
     event_state: bytes
     model_state: bytes
     revision: int
@@ -79,6 +81,8 @@ def assemble(spec: AlignSpec, shard: int, raw: RawWindow) -> Window:
                 runs[key] = [run]
             else:
                 found.append(run)
+    # What begins before it is no part of a later window.
+    passes_us = NEVER if spec.trigger else start_us + spec.tile_us
     labels = _labels(spec, raw, runs, end_us)
     samples: list[WindowSample] = []
     tallies: dict[str, SensorTally] = {}
@@ -90,7 +94,8 @@ def assemble(spec: AlignSpec, shard: int, raw: RawWindow) -> Window:
         held = [run for run in raw.held if run.input == input and run.sensor == name]
         matched = match(spec, rule, start_us, mine, held, raw.triggers)
         own = [r for r in usable(mine, start_us) if start_us <= r.start_us < end_us]
-        tallies[label] = _tally(rule, own, seen=seen)
+        before = raw.numbers.get(at)
+        tallies[label] = _tally(rule, own, seen=seen, before=before, passes_us=passes_us)
         input_name = rule.name
         samples += [
             WindowSample(label, input_name, r.offset, r.start_us, r.end_us, r.feature or b"")
@@ -119,15 +124,18 @@ def assemble(spec: AlignSpec, shard: int, raw: RawWindow) -> Window:
     )
 
 
-def _tally(rule: InputRule, own: Sequence[Entry], *, seen: bool) -> SensorTally:
+def _tally(
+    rule: InputRule, own: Sequence[Entry], *, seen: bool, before: int | None, passes_us: int
+) -> SensorTally:
     kinds = [record.kind for record in own]
     offsets = sorted([r.offset for r, kind in zip(own, kinds, strict=True) if kind == SAMPLE])
-    numbers = [
-        r.sequence
+    numbered = [
+        (r.start_us, r.offset, r.sequence)
         for r, kind in zip(own, kinds, strict=True)
         if kind != PART and r.sequence is not None
     ]
-    distinct = len(set(numbers))
+    gaps, repeats = _count_numbers([number for _, _, number in numbered], before)
+    passing = max([one for one in numbered if one[0] < passes_us], default=None)
     newest = max(
         [r for r, kind in zip(own, kinds, strict=True) if kind == SAMPLE], key=_TIME, default=None
     )
@@ -138,11 +146,26 @@ def _tally(rule: InputRule, own: Sequence[Entry], *, seen: bool) -> SensorTally:
         kinds.count(DROPPED),
         seen,
         tuple(offsets),
-        max(numbers) - min(numbers) + 1 - distinct if numbers else 0,
-        len(numbers) - distinct,
+        gaps,
+        repeats,
         newest.shift_us if newest else 0,
         newest.drift_ppb if newest else 0,
+        passing[2] if passing else before,
     )
+
+
+def _count_numbers(numbers: Sequence[int], before: int | None) -> tuple[int, int]:
+    """Sequence numbers that are missing, and that came again; ``before``: the one before them.
+
+    One that is above all of them says that the numbers began anew, or came in disorder.
+    """
+    if not numbers:
+        return 0, 0
+    known = set(numbers)
+    repeats = len(numbers) - len(known - {before})
+    if before is not None and before < max(known):
+        known.add(before)
+    return max(known) - min(known) + 1 - len(known), repeats
 
 
 def _labels(

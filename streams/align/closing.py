@@ -6,7 +6,7 @@ from bisect import bisect_right
 from collections.abc import Mapping
 
 from streams.align import rules
-from streams.align.kept import forget_held, size_of
+from streams.align.kept import Tile, forget_held, newest_numbered, size_of
 from streams.align.rules import FOREVER, NEVER
 from streams.align.session import Closing, Revision, Session
 from streams.align.spec import AlignSpec
@@ -126,6 +126,7 @@ def forget(spec: AlignSpec, session: Session) -> None:
             if following is not None and following <= tile.until_us:
                 break
         session.size -= tile.size
+        _note_numbers(session, tile)
         del session.tiles[order[0]], order[0]
         gone = True
     if gone:
@@ -133,3 +134,13 @@ def forget(spec: AlignSpec, session: Session) -> None:
     if spec.trigger:
         keep_us = session.acked - spec.backward_us - spec.size_us
         session.triggers = [w for w in session.triggers if w > session.acked or w >= keep_us]
+
+
+def _note_numbers(session: Session, tile: Tile) -> None:
+    """What is told of gaps needs the last number of a tile that is forgotten."""
+    for run in tile.runs:
+        if run.plain or (last := newest_numbered((run,))) is None:
+            continue
+        sensor = session.sensors[session.places[run.input, run.sensor]]
+        if last.start_us >= sensor.numbered_us:
+            sensor.number, sensor.numbered_us = last.sequence, last.start_us

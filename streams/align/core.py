@@ -18,9 +18,11 @@ from streams.align.spec import AlignSpec
 from streams.align.state import SHARD, ShardState
 from streams.align.taking_in import TakingIn, in_order
 from streams.align.types import (
+    NO_DROPS,
     NO_STATES,
     Applied,
     Batch,
+    DropReason,
     LateSample,
     Restored,
     Window,
@@ -75,6 +77,7 @@ class ShardCore(ShardState):
             late=tuple(taking.late[offset] for offset in sorted(taking.late)),
             repeats=taking.repeats,
             dropped=taking.dropped,
+            drops=taking.drops,
         )
 
     def _through(self, by_name: Mapping[str, int]) -> dict[int, int]:
@@ -87,6 +90,7 @@ class ShardCore(ShardState):
         late: tuple[LateSample, ...] = (),
         repeats: int = 0,
         dropped: int = 0,
+        drops: Mapping[DropReason, int] = NO_DROPS,
         changed: tuple[str, ...] = (),
         forgotten: tuple[str, ...] = (),
     ) -> Applied:
@@ -97,6 +101,7 @@ class ShardCore(ShardState):
             due=totals.due + self._leases.waiting(self.sessions),
             open_windows=totals.open,
             dropped=dropped,
+            drops=drops,
             size=totals.size,
             full=totals.full > 0,
             changed=changed,

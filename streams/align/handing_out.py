@@ -6,9 +6,10 @@ from bisect import bisect_left, bisect_right
 
 from streams.align import rules
 from streams.align.assemble import KnownSensor, RawWindow
+from streams.align.kept import Run, newest_numbered
 from streams.align.session import Revision, Session
 from streams.align.spec import AlignSpec
-from streams.align.types import Window
+from streams.align.types import Entry, Window
 
 
 def raw_window(
@@ -36,12 +37,54 @@ def raw_window(
         ],
         held=[one for held in session.held.values() for one in held],
         triggers=session.triggers,
+        numbers=_numbers_before(spec, session, start_us),
         event_state=session.event_state,
         model_state=session.model_state,
         revision=known.number if known else 0,
         cause=(early.cause if early else None) or "watermark",
         final=early is None,
     )
+
+
+def _numbers_before(spec: AlignSpec, session: Session, start_us: int) -> dict[int, int]:
+    """Position of each sensor with numbered samples in a window -> the number just before them.
+
+    None for triggered windows: what lay between two of them cannot be known from their results.
+    """
+    wanted = set() if spec.trigger else _numbered(spec, session, start_us)
+    found: dict[int, Entry] = {}
+    order = session.order
+    end = bisect_left(order, rules.tile_of(spec, start_us))
+    for index in reversed(order[:end] if wanted else ()):
+        left = wanted - found.keys()
+        if not left:
+            break
+        by_sensor: dict[int, list[Run]] = {}
+        for run in session.tiles[index].runs:
+            if not run.plain and (at := session.places[run.input, run.sensor]) in left:
+                by_sensor.setdefault(at, []).append(run)
+        for at, runs in by_sensor.items():
+            if (newest := newest_numbered(runs, start_us)) is not None:
+                found[at] = newest
+    numbers: dict[int, int] = {}
+    for at in wanted:
+        sensor, kept = session.sensors[at], found.get(at)
+        newer = kept is not None and kept.start_us >= sensor.numbered_us
+        number = kept.sequence if kept is not None and newer else sensor.number
+        if number is not None:
+            numbers[at] = number
+    return numbers
+
+
+def _numbered(spec: AlignSpec, session: Session, start_us: int) -> set[int]:
+    order = session.order
+    first, end = rules.tile_of(spec, start_us), rules.tile_of(spec, start_us + spec.size_us)
+    return {
+        session.places[run.input, run.sensor]
+        for index in order[bisect_left(order, first) : bisect_left(order, end)]
+        for run in session.tiles[index].runs
+        if not run.plain and newest_numbered((run,), start_us) is not None
+    }
 
 
 def end_of_session(spec: AlignSpec, shard: int, session: Session) -> Window:

@@ -10,7 +10,7 @@ import msgspec
 from streams.align import rules
 from streams.align.rules import FOREVER
 from streams.align.spec import AlignSpec
-from streams.align.types import DROPPED, SAMPLE, Entry
+from streams.align.types import DROPPED, PART, SAMPLE, Entry
 
 #: Bytes that a kept record costs beside its feature; a store that counts them counts these too.
 OVERHEAD_BYTES = 52
@@ -28,6 +28,24 @@ class Run(msgspec.Struct, array_like=True, gc=False):
     after_us: int
     records: list[Entry]
     plain: bool = False
+
+
+def newest_numbered(runs: Iterable[Run], window_us: int = FOREVER) -> Entry | None:
+    """Of the records of one sensor, the newest with a sequence number, of those that came before
+    the window was closed.
+    """
+    numbered = [
+        record
+        for run in runs
+        if run.after_us < window_us
+        for record in run.records
+        if record.sequence is not None and record.kind != PART
+    ]
+    return max(numbered, key=_by_time, default=None)
+
+
+def _by_time(record: Entry) -> tuple[int, int]:
+    return record.start_us, record.offset
 
 
 def size_of(record: Entry) -> int:

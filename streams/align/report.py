@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+import msgspec
+
 from schemas.result import AbsentReason, Correction, Quality, SensorUse
 from schemas.units import US_PER_MS
 from streams.align.spec import AlignSpec, InputRule
@@ -60,6 +62,7 @@ def _sensor_use(
         tally.gaps,
         tally.repeats,
         _correction(rule, label, tally) if rule.fixed_us and tally.samples else None,
+        msgspec.UNSET if tally.sequence is None else tally.sequence,
     )
 
 

@@ -38,9 +38,11 @@ def restored_sensors(spec: AlignSpec, past: RestoredSession) -> list[Sensor]:
     The first window that had a sensor's sample stands for the sample: earlier windows are done.
     """
     seen: dict[tuple[int, str], int] = {}
+    numbers: dict[tuple[int, str], int | None] = {}
     for label, (input, first_end_us) in past.sensors.items():
         if (known := tally_input(spec, label, input)) is not None:
             seen[known] = first_end_us - 1
+            numbers[known] = past.numbers.get(label)
     with_sensors = {position for position, _ in seen}
     declared = [
         (position, name)
@@ -49,8 +51,8 @@ def restored_sensors(spec: AlignSpec, past: RestoredSession) -> list[Sensor]:
     ]
     others = sorted(seen.keys() - set(declared))
     return [
-        Sensor(position, name, first_us=seen.get((position, name), FOREVER))
-        for position, name in [*declared, *others]
+        Sensor(*sensor, first_us=seen.get(sensor, FOREVER), number=numbers.get(sensor))
+        for sensor in [*declared, *others]
     ]
 
 

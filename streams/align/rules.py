@@ -84,7 +84,8 @@ class Sensor(msgspec.Struct, array_like=True, gc=False):
     """One sensor of one session. ``NEVER``/``FOREVER`` stand for "not yet".
 
     ``wall_ms`` is ``NEVER`` after a restore: silence then counts from the next tick.
-    ``first_us``: earliest accepted event time.
+    ``first_us``: earliest accepted event time. ``number``: the sequence number of the newest sample
+    that is no longer kept, of event time ``numbered_us``.
     """
 
     input: int
@@ -93,6 +94,8 @@ class Sensor(msgspec.Struct, array_like=True, gc=False):
     wall_ms: int = NEVER
     idle: bool = False
     first_us: int = FOREVER
+    number: int | None = None
+    numbered_us: int = NEVER
 
 
 def check_event_time(start_us: int) -> None:

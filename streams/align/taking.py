@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_right, insort
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -11,7 +12,7 @@ from streams.align.kept import Run, Tile, dropped, run_of, size_of
 from streams.align.rules import NEVER, LateReason
 from streams.align.session import Session
 from streams.align.spec import AlignSpec
-from streams.align.types import Entry
+from streams.align.types import DropReason, Entry
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,13 +24,24 @@ class Outcome:
 
 
 def take(
-    spec: AlignSpec, session: Session, input: int, entry: Entry, now_ms: int, *, done: bool
+    spec: AlignSpec,
+    session: Session,
+    input: int,
+    entry: Entry,
+    now_ms: int,
+    *,
+    done: bool,
+    drops: Counter[DropReason],
 ) -> Outcome:
-    """Take one record in; ``done``: a published result has it, it only serves others."""
+    """Take one record in; ``done``: a published result has it, it only serves others.
+
+    What there is no room for is added to ``drops``, but for samples that are late.
+    """
     at = session.places.get((input, entry.sensor))
     if at is None:
         at = session.meet(spec, input, entry.sensor)
         if at is None:
+            drops["max_sensors"] += 1
             return Outcome(unplaced=True)
         session.woke = True
     sensor, rule = session.sensors[at], spec.inputs[input]
@@ -57,7 +69,10 @@ def take(
         late = (reason, by_us)
     if not usable:
         return Outcome(late=late)
-    if not _place(spec, session, at, entry, limit_us, trigger=trigger, is_late=late is not None):
+    # A late sample without room is late.
+    counted: Counter[DropReason] = Counter() if late is not None else drops
+    is_late = late is not None
+    if not _place(spec, session, at, entry, limit_us, counted, trigger=trigger, is_late=is_late):
         return Outcome(late=late, unplaced=late is None)
     return Outcome(late=late)
 
@@ -68,6 +83,7 @@ def _place(
     at: int,
     entry: Entry,
     limit_us: int,
+    drops: Counter[DropReason],
     *,
     trigger: bool,
     is_late: bool,
@@ -82,10 +98,12 @@ def _place(
         until_us = rules.last_window_us(spec, rule, entry.start_us)
         tile = session.tile(spec, rules.tile_of(spec, entry.start_us), until_us)
         if tile is None:
+            drops["max_open_windows"] += 1
             return False
         if trigger and not _add_trigger(spec, session, entry.start_us, limit_us):
+            drops["max_open_windows"] += 1
             return False
-        if entry.feature is not None and not _has_room(spec, session, tile, at, entry):
+        if entry.feature is not None and not _has_room(spec, session, tile, at, entry, drops):
             if is_late:
                 return False
             entry = dropped(entry)
@@ -123,20 +141,30 @@ def _add_trigger(spec: AlignSpec, session: Session, start_us: int, limit_us: int
     return True
 
 
-def _has_room(spec: AlignSpec, session: Session, tile: Tile, at: int, entry: Entry) -> bool:
+def _has_room(
+    spec: AlignSpec,
+    session: Session,
+    tile: Tile,
+    at: int,
+    entry: Entry,
+    drops: Counter[DropReason],
+) -> bool:
     """Whether the caps allow one more sample, after the oldest were dropped for it."""
     input = session.sensors[at].input
     rule = spec.inputs[input]
     if not entry.part and tile.accepted.get(at, 0) >= rule.max_samples_per_window:
+        drops["max_samples_per_window"] += 1
         return False
     if rule.overload == "wait":
         return True
     size = size_of(entry)
     oldest = rule.overload == "drop_oldest"
     while tile.size + size > spec.max_window_bytes:
+        drops["max_window_bytes"] += 1
         if not (oldest and _drop_oldest(spec, session, input, [tile.index])):
             return False
     while session.size + size > spec.max_session_bytes:
+        drops["max_session_bytes"] += 1
         if not (oldest and _drop_oldest(spec, session, input, session.order)):
             return False
     return True

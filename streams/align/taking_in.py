@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
@@ -9,7 +10,7 @@ from schemas.sample import SessionEnd
 from streams.align import closing
 from streams.align.session import Session
 from streams.align.taking import take
-from streams.align.types import Batch, Entry, LateSample
+from streams.align.types import Batch, DropReason, Entry, LateSample
 
 if TYPE_CHECKING:
     from streams.align.core import ShardCore
@@ -43,6 +44,7 @@ class TakingIn:
         self._seen: dict[str, Session] = {}
         self.late: dict[int, LateSample] = {}
         self.repeats = self.dropped = 0
+        self.drops: Counter[DropReason] = Counter()
 
     def pass_over_known(self, records: Sequence[Entry | SessionEnd]) -> int:
         """Position of the first record that was not applied before."""
@@ -77,7 +79,13 @@ class TakingIn:
     def _take(self, session: Session, entry: Entry) -> None:
         offset = entry.offset
         taken = take(
-            self._spec, session, self._position, entry, self._now_ms, done=offset in self._done
+            self._spec,
+            session,
+            self._position,
+            entry,
+            self._now_ms,
+            done=offset in self._done,
+            drops=self.drops,
         )
         if taken.late is not None and offset not in self.late:
             reason, by_us = taken.late

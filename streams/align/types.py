@@ -12,6 +12,15 @@ import msgspec
 from schemas.result import Cause
 from schemas.sample import SessionEnd
 
+#: What there was no room under: keys of a pipeline file.
+DropReason = Literal[
+    "max_samples_per_window",
+    "max_window_bytes",
+    "max_session_bytes",
+    "max_open_windows",
+    "max_sensors",
+]
+NO_DROPS: Mapping[DropReason, int] = MappingProxyType({})
 #: No session has a new state.
 NO_STATES: Mapping[str, bytes] = MappingProxyType({})
 #: Kinds of what is kept of a record.
@@ -87,8 +96,9 @@ class Applied:
     and sessions to end. ``open_windows``: tiles of which a window may still close. ``dropped``:
     records refused because their session has all the open windows or sensors it may have, counted
     in no window. ``size``: bytes that the shard keeps. ``full``: a session keeps more than it may.
-    ``changed``, ``forgotten``: sessions with which the passing of time did something, and those of
-    them that are over.
+    ``drops``: samples for which there was no room, counted in a window or not, by the limit that
+    was met. ``changed``, ``forgotten``: sessions with which the passing of time did something, and
+    those of them that are over.
     """
 
     late: tuple[LateSample, ...] = ()
@@ -98,6 +108,7 @@ class Applied:
     dropped: int = 0
     size: int = 0
     full: bool = False
+    drops: Mapping[DropReason, int] = field(default_factory=dict)
     changed: tuple[str, ...] = ()
     forgotten: tuple[str, ...] = ()
 
@@ -118,8 +129,10 @@ class SensorTally(msgspec.Struct, frozen=True):
 
     ``offsets``: every accepted sample whose event time lies in the window, used or not, ascending.
     ``seen``: the session had an accepted sample of this sensor before the window's end.
-    ``gaps``, ``repeats``: sequence numbers skipped, or come again, among the window's samples.
-    ``shift_us``, ``drift_ppb``: as of its newest sample in the window.
+    ``gaps``, ``repeats``: sequence numbers skipped, or come again, in the window's samples and, on
+    a grid, the one before them. ``shift_us``, ``drift_ppb``: as of its newest sample in the window.
+    ``sequence``: the newest number of those that no later window has; ``None`` where the window
+    has no numbers, or is triggered.
     """
 
     input: str
@@ -132,6 +145,7 @@ class SensorTally(msgspec.Struct, frozen=True):
     repeats: int = 0
     shift_us: int = 0
     drift_ppb: int = 0
+    sequence: int | None = None
 
 
 class Window(msgspec.Struct, frozen=True):
@@ -189,6 +203,8 @@ class RestoredSession:
     #: start_us of an open window -> number of its next revision
     revisions: Mapping[int, int] = field(default_factory=dict)
     model_state: bytes = b""
+    #: sensor -> ``SensorTally.sequence`` of the newest final window that has one
+    numbers: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

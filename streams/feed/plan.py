@@ -185,5 +185,5 @@ def plan_feed(
         placed.track.first_us + shift for placed, shift in zip(placements, shifts_us, strict=True)
     )
     if not 0 <= first_us <= MAX_EVENT_TIME_US:
-        raise FeedError(f"start: expected a time from 1970 to 9999, got {start!r}; choose another")
+        raise FeedError(f"start: expected a time from 1970 to 2255, got {start!r}; choose another")
     return FeedPlan(tuple(placements), tuple(shifts_us), names, apart_us, first_us)

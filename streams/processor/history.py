@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Mapping
 
+import msgspec
+
 from schemas.pipeline import Pipeline
 from schemas.units import iso_to_us
 from streams.align.types import Restored, RestoredSession
@@ -22,11 +24,12 @@ ResultLog = Callable[[int], AsyncIterator[Logged]]
 class _Session:
     """What has been folded of one session so far."""
 
-    __slots__ = ("closed_through_us", "events", "model_state", "revisions", "sensors")
+    __slots__ = ("closed_through_us", "events", "model_state", "numbers", "revisions", "sensors")
 
     def __init__(self) -> None:
         self.closed_through_us: int | None = None
         self.sensors: dict[str, tuple[str, int]] = {}
+        self.numbers: dict[str, int] = {}
         self.events: State = NOTHING
         self.model_state = b""
         #: start_us of a window -> number of its next revision.
@@ -59,6 +62,8 @@ async def restore_from(
         for sensor, use in result.sensors.items():
             if use.samples and sensor not in session.sensors:
                 session.sensors[sensor] = (use.input, end_us)
+            if use.sequence is not msgspec.UNSET:
+                session.numbers[sensor] = use.sequence
             if use.input in committed:
                 for first, last in use.offsets:
                     done[use.input].update(range(max(first, committed[use.input]), last + 1))
@@ -73,6 +78,7 @@ async def restore_from(
                 encode_state(known.events),
                 known.revisions,
                 known.model_state,
+                known.numbers,
             )
             for name, known in sessions.items()
         ],

@@ -210,6 +210,7 @@ async def _encode(
     # A sample that was cut counts once: as invalid or dropped where any part of it is.
     good = len({sample.offset for sample in samples} - bad.keys() - shed)
     metrics.samples(timed.spec.modality, "encoded", good)
+    metrics.dropped(timed.spec.modality, "max_queued_samples", len(shed))
     if bad:
         out.entries.sort(key=_by_offset)
         _divert(bad, chunk, pipeline, timed.spec, metrics, out)

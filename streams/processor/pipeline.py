@@ -156,6 +156,8 @@ class PipelineProcessor:
                 raise
             shard.uncommitted = True
             self._note(shard, applied)
+        for reason, count in applied.drops.items():
+            self._metrics.dropped(self._pipeline.inputs[name].modality, reason, count)
         if applied.dropped:
             self._metrics.samples(self._pipeline.inputs[name].modality, "dropped", applied.dropped)
             log.warning(

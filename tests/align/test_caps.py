@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+import pytest
+
 from streams.align.kept import OVERHEAD_BYTES
 from streams.align.spec import AlignSpec
 from streams.align.store import WindowStore
@@ -122,3 +124,46 @@ async def test_shedding_is_the_same_in_one_batch_and_in_many(world: World) -> No
     for n, start_us in enumerate(at_us):
         await apply(many, "video", n + 1, [entry(n, start_us, feature=bytes(10))], 1)
     assert counts(await flushed(many)) == whole
+
+
+# -- why ------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("limited", "at_us", "drops"),
+    [
+        (spec("drop_newest", max_window_bytes=SAMPLE), (10, 20, 30), {"max_window_bytes": 2}),
+        (spec("drop_newest", max_session_bytes=SAMPLE), (10, 110), {"max_session_bytes": 1}),
+        (
+            spec("drop_oldest", max_session_bytes=2 * SAMPLE + OVERHEAD_BYTES),
+            (10, 110, 115),
+            {"max_session_bytes": 1},
+        ),
+        (spec("wait", max_open_windows=1), (10, 110, 120), {"max_open_windows": 2}),
+        (
+            spec_of(rule("video", sensors=("cam",), max_samples_per_window=1)),
+            (10, 20, 110),
+            {"max_samples_per_window": 1},
+        ),
+        (spec("wait"), (10, 20), {}),
+    ],
+)
+async def test_what_is_dropped_is_told_with_the_limit_that_was_met(
+    world: World, limited: AlignSpec, at_us: tuple[int, ...], drops: dict[str, int]
+) -> None:
+    _, applied = await fed(world, limited, *at_us)
+    assert applied.drops == drops
+
+
+async def test_a_sensor_too_many_is_told_with_its_limit(world: World) -> None:
+    store, _ = await fed(world, spec("wait", max_sensors=1), 10)
+    applied = await apply(store, "video", 2, [entry(1, 20, sensor="cam2")], 1)
+    assert applied.drops == {"max_sensors": 1}
+
+
+async def test_a_late_sample_without_room_is_told_as_late_alone(world: World) -> None:
+    limited = spec_of(
+        rule("video", sensors=("cam",), max_samples_per_window=1, lateness_us=0), every_us=50
+    )
+    _, applied = await fed(world, limited, 60, 105, 55)
+    assert ([late.offset for late in applied.late], applied.drops) == ([2], {})

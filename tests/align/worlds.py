@@ -99,12 +99,20 @@ class Past:
         if not window.final or window.over:
             return
         sensors = dict(former.sensors) if former else {}
+        numbers = dict(former.numbers) if former else {}
         for name, tally in window.tallies.items():
+            if tally.sequence is not None:
+                numbers[name] = tally.sequence
             if tally.seen:
                 sensors.setdefault(name, (tally.input, window.end_us))
             self.done.setdefault(tally.input, set()).update(tally.offsets)
         self.sessions[window.session] = RestoredSession(
-            window.session, window.end_us, sensors, state, model_state=model_state
+            window.session,
+            window.end_us,
+            sensors,
+            state,
+            model_state=model_state,
+            numbers=numbers,
         )
 
     def restored(self) -> Restored:

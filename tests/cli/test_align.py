@@ -114,6 +114,23 @@ def test_samples_without_room_are_told(
     assert live.err == ""
 
 
+def test_samples_without_room_in_a_live_replay_are_told_of_the_limits_alone(
+    sensorium: Sensorium, voice: str, tmp_path: Path, write_pipeline: Callable[[str], str]
+) -> None:
+    path = write_pipeline(
+        "pipeline: full\n"
+        "inputs:\n"
+        "  audio: {modality: audio}\n"
+        "window: {size: 1s}\n"
+        "model: {name: call}\n"
+        "limits: {max_sensors: 1}\n"
+    )
+    live = ("--out", str(tmp_path / "w"), "--replay", "live")
+    done = sensorium("align", "-p", path, voice, *live)
+    assert "samples are in no window" in done.complaint
+    assert done.complaint.endswith("; raise these")
+
+
 @pytest.fixture
 def write_pipeline(tmp_path: Path) -> Callable[[str], str]:
     def write(text: str) -> str:

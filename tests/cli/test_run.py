@@ -133,3 +133,12 @@ def test_up_serves_other_terminals_and_leaves_no_child_behind(
 
 def test_up_checks_the_pipeline_before_it_starts_anything(sensorium: Sensorium) -> None:
     assert sensorium("up", "-p", "nothing").status == WRONG_USAGE
+
+
+def test_up_refuses_more_workers_than_a_pipeline_has_partitions(sensorium: Sensorium) -> None:
+    done = sensorium("up", "-p", "call", "-p", "vehicle", "--workers", "5")
+    assert (done.status, done.err) == (
+        WRONG_USAGE,
+        "sensorium: --workers: expected at most 4, the partitions of call, got 5; a worker without "
+        "one has nothing to do\n",
+    )

@@ -225,6 +225,11 @@ def test_a_start_that_is_no_usable_time_is_refused(
         plan(ward, write("v.csv", VITALS), start=start)
 
 
+def test_a_start_after_2255_is_told_the_years_that_there_are(ward: Pipeline, write: Write) -> None:
+    with pytest.raises(FeedError, match="expected a time from 1970 to 2255"):
+        plan(ward, write("v.csv", VITALS), start="2300-01-01T00:00:00Z")
+
+
 def of_session(items: list[FeedItem], session: str) -> list[FeedItem]:
     return [replace(item, session="") for item in items if item.session == session]
 

@@ -44,6 +44,15 @@ async def test_a_sensor_is_known_from_the_first_window_that_had_it() -> None:
     assert past.sessions[0].sensors == {"mic": ("audio", US_PER_S)}
 
 
+async def test_a_sensor_goes_on_from_the_newest_number_that_a_result_has() -> None:
+    first, second, third = window(0, 0, 4), window(1, 5, 9), window(2, 10, 14)
+    numbered = msgspec.structs.replace(
+        second, sensors={"mic": msgspec.structs.replace(second.sensors["mic"], sequence=9)}
+    )
+    past = await restore_from(log(first, numbered, third), {"audio": 0}, PIPELINE)
+    assert past.sessions[0].numbers == {"mic": 9}
+
+
 async def test_a_repeated_result_counts_once() -> None:
     once = await restore_from(log(window(0, 0, 4)), {"audio": 0}, PIPELINE)
     twice = await restore_from(log(window(0, 0, 4), window(0, 0, 4)), {"audio": 0}, PIPELINE)

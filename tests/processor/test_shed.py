@@ -39,3 +39,14 @@ async def test_what_was_dropped_is_no_dead_letter_and_is_committed() -> None:
     await world.flush(await world.worker())
     assert world.engine.on("dlq") == []
     assert set(world.engine.committed.values()) == {1}
+
+
+async def test_what_was_dropped_is_counted_by_the_limit_that_was_met() -> None:
+    world = World(compute=Full())
+    for at_ms, payload in ((0, b"calm"), (250, b"shed"), (500, b"shed")):
+        world.engine.feed("voice", at_ms, payload)
+        world.engine.feed("words", at_ms)
+    await world.flush(await world.worker())
+    modality = world.pipeline.inputs["voice"].modality
+    labels = {"pipeline": "p", "modality": modality, "reason": "max_queued_samples"}
+    assert world.metrics.registry.get_sample_value("sensorium_dropped_total", labels) == 2

@@ -282,6 +282,14 @@ def test_a_time_beyond_the_clock_limit_is_out_of_range(shift_us: int) -> None:
     assert with_header("ce_time", time, clock=CLOCK).reason == "time_out_of_range"
 
 
+def test_a_time_beyond_the_clock_limit_is_told_the_limit_as_the_file_writes_it() -> None:
+    time = us_to_iso(T0_US + 2_500_000).encode()
+    assert str(with_header("ce_time", time, clock=CLOCK)) == (
+        "expected ce_time at most 2s ahead of the record's timestamp, got 2.500 s; set the "
+        "sensor's clock or the pipeline's clock"
+    )
+
+
 @pytest.mark.parametrize("time", [b"1969-12-31T23:59:59Z", b"9999-12-31T23:59:59.999999Z"])
 def test_a_time_that_cannot_be_printed_is_out_of_range(time: bytes) -> None:
     assert with_header("ce_time", time, timestamp_ms=-1).reason == "time_out_of_range"

@@ -9,6 +9,7 @@ import os
 import stat
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -171,6 +172,13 @@ async def test_the_index_says_what_made_the_windows(tmp_path: Path) -> None:
     assert index.spec["size_us"] == PIPELINE.window.size_us
     assert index.sessions == sorted({item.session for item in ITEMS})
     assert index.inputs == {"audio": "audio", "transcript": "text", "video": "video"}
+
+
+async def test_a_record_without_a_session_makes_no_session(tmp_path: Path) -> None:
+    keyless = replace(ITEMS[0], session="")
+    index = await align(tmp_path / "w", items=[keyless, *ITEMS])
+    assert index.diverted.invalid["missing_session"] == 1
+    assert index.sessions == sorted({item.session for item in ITEMS})
 
 
 async def test_another_pipeline_has_another_digest(tmp_path: Path) -> None:

@@ -57,8 +57,8 @@ def report(index: Index, out: Path, seconds: float, *, json: bool) -> None:
     if diverted.no_room:
         complain(
             f"{diverted.no_room} samples are in no window: their sessions have all the open "
-            "windows or sensors that the pipeline's limits allow; raise these, or use "
-            "--replay live"
+            "windows or sensors that the pipeline's limits allow; raise these"
+            + (", or use --replay live" if index.replay == "backlog" else "")
         )
     invalid, late = sum(diverted.invalid.values()), sum(diverted.late.values())
     samples = sum(each.samples for each in index.sensors)

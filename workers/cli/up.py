@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from workers.cli.children import run_with_children
+from workers.cli.failures import WrongUsage
 from workers.cli.options import (
     ConfigOption,
     PipelinesOption,
@@ -50,6 +51,12 @@ def up(
     from workers.demo.site import open_site
 
     settings, named = read_settings(config), read_pipelines(pipeline)
+    for each in named.values():
+        if workers > each.partitions:
+            raise WrongUsage(
+                f"--workers: expected at most {each.partitions}, the partitions of "
+                f"{each.pipeline}, got {workers}; a worker without one has nothing to do"
+            )
     arguments = ["--config", str(config.resolve())] if config is not None else []
 
     async def serve() -> None:

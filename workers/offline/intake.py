@@ -89,7 +89,8 @@ class Desk:
             sensor = (item.input, item.sensor)
             self.counts.samples[sensor] += 1
             self.counts.bytes += len(item.payload)
-            self.counts.sessions.add(item.session)
+            if item.session:
+                self.counts.sessions.add(item.session)
         intakes = await asyncio.gather(
             *(self._take_input(name, pairs) for name, pairs in by_input.items())
         )
