@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
 from typing import Protocol
 
 import aiokafka
@@ -33,6 +34,15 @@ class Sink(Protocol):
         ...
 
 
+async def check_topics(topics: Sequence[str], kafka: KafkaSettings) -> None:
+    """Return where all the topics are there, so that no file is begun, or replaced, in vain.
+
+    Raises ``TopicError``, ``BrokerUnreachable``.
+    """
+    async with _connected(kafka) as consumer:
+        assign_topics(consumer, topics)
+
+
 async def record_topics(
     topics: Sequence[str],
     kafka: KafkaSettings,
@@ -51,22 +61,7 @@ async def record_topics(
     The records of a partition are kept in the order of their offsets, none left out. Raises
     ``TopicError`` where a topic is missing, ``BrokerUnreachable``, and what the sink raises.
     """
-    consumer = aiokafka.AIOKafkaConsumer(
-        **client_kwargs(kafka),
-        enable_auto_commit=False,
-        auto_offset_reset="earliest",
-        fetch_max_wait_ms=_POLL_MS,
-        max_partition_fetch_bytes=_PARTITION_BYTES,
-        fetch_max_bytes=_FETCH_BYTES,
-    )
-    try:
-        await consumer.start()
-    except KafkaConnectionError as error:
-        raise BrokerUnreachable(
-            f"expected a Kafka broker at {kafka.bootstrap}, got {type(error).__name__}; check "
-            "kafka.bootstrap (SENSORIUM_KAFKA__BOOTSTRAP) and that the broker runs"
-        ) from None
-    try:
+    async with _connected(kafka) as consumer:
         partitions = assign_topics(consumer, topics)
         await consumer.seek_to_beginning(*partitions)
         ends: dict[aiokafka.TopicPartition, int] = {}
@@ -89,6 +84,27 @@ async def record_topics(
                 on_progress()
             if until_end and await _reached(consumer, ends):
                 return
+
+
+@asynccontextmanager
+async def _connected(kafka: KafkaSettings) -> AsyncIterator[aiokafka.AIOKafkaConsumer]:
+    consumer = aiokafka.AIOKafkaConsumer(
+        **client_kwargs(kafka),
+        enable_auto_commit=False,
+        auto_offset_reset="earliest",
+        fetch_max_wait_ms=_POLL_MS,
+        max_partition_fetch_bytes=_PARTITION_BYTES,
+        fetch_max_bytes=_FETCH_BYTES,
+    )
+    try:
+        await consumer.start()
+    except KafkaConnectionError as error:
+        raise BrokerUnreachable(
+            f"expected a Kafka broker at {kafka.bootstrap}, got {type(error).__name__}; check "
+            "kafka.bootstrap (SENSORIUM_KAFKA__BOOTSTRAP) and that the broker runs"
+        ) from None
+    try:
+        yield consumer
     finally:
         await stop_consumer(consumer)
 

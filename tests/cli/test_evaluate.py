@@ -119,6 +119,10 @@ def test_a_recipe_is_run_and_its_report_written(
         (["--results", "a"], "--results: expected --labels FILE with it"),
         (["--results", "a", "--labels", "b"], "--data: expected it with all but --results"),
         (["--recipe", "a", "b"], "expected options, got 'b'"),
+        (["--recipe", "a", "--task", "b"], "--task: not expected with --recipe"),
+        (["--plan", "a", "--split", "test"], "--split: not expected with --plan"),
+        (["--model", "a", "--dataset", "b", "--seeds", "3"], "--seeds: not expected with --model"),
+        (["--recipe", "a", "--report", "no/such/x.html"], "--report: expected a file in a folder"),
     ],
 )
 def test_a_call_that_cannot_be_followed_is_one_line(
@@ -127,6 +131,12 @@ def test_a_call_that_cannot_be_followed_is_one_line(
     done = sensorium("evaluate", "--data", "d", *arguments)
     assert done.status == WRONG_USAGE
     assert complaint in done.complaint
+
+
+def test_results_of_a_run_take_no_option_of_a_training(sensorium: Sensorium) -> None:
+    done = sensorium("evaluate", "--results", "a", "--labels", "b", "--stream")
+    assert done.status == WRONG_USAGE
+    assert "--stream: not expected with --results" in done.complaint
 
 
 def test_an_unknown_recipe_names_those_there_are(sensorium: Sensorium) -> None:

@@ -163,3 +163,9 @@ def _by_hand(rate: float) -> int:
 @given(st.floats(0.0, 80.0))
 def test_respiration_is_as_the_prose_has_it(rate: float) -> None:
     assert points("respiration", rate) == _by_hand(rate)
+
+
+@pytest.mark.parametrize("temperature", [35.05, 36.05, 38.05, 39.05])
+def test_a_temperature_of_single_precision_counts_as_it_was_written(temperature: float) -> None:
+    values = patient(temperature=temperature)
+    assert points_of(values.astype(np.float32)).tolist() == points_of(values).tolist()

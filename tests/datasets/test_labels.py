@@ -185,3 +185,15 @@ def test_a_record_of_a_label_topic_is_keyed_by_its_session() -> None:
 def test_a_record_that_is_no_label_says_what_was_expected(value: bytes | None) -> None:
     with pytest.raises(ValueError, match=r"^expected "):
         decode_label(record(b"s", value))
+
+
+def test_a_label_that_overlaps_several_others_is_reported_with_each() -> None:
+    book = Bookkeeper([label(0, 100, "a"), label(10, 20, "b"), label(30, 40, "b")])
+    assert [(one.start_us, one.end_us) for one in book.report().shown] == [(10, 20), (30, 40)]
+
+
+def test_a_label_between_two_windows_is_unused() -> None:
+    book = Bookkeeper([label(0, 10, "a"), label(50, 60, "b")])
+    for start, end in ((0, 10), (90, 100)):
+        book.give(Span("s", start, end))
+    assert book.report().unused == 1

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.recipes.fakes import Quiet, Words
+from workers.datasets.base import DataSet
 from workers.errors import EvaluationError, TrainError
 from workers.recipes.base import Evaluation, Options
+from workers.recipes.classifier import Cut
 from workers.recipes.measure import Measured
 
 
@@ -109,3 +112,16 @@ def test_what_a_training_that_broke_off_has_left_is_not_reused(tmp_path: Path) -
 def test_an_input_that_is_not_the_recipes_is_an_error() -> None:
     with pytest.raises(EvaluationError, match="expected some of said, noted, got 'smelt'"):
         _run(Words(), inputs=("smelt",))
+
+
+class _Undivided(Words):
+    """Its split is given."""
+
+    def cuts(self, data_set: DataSet, options: Options) -> tuple[Sequence[Cut], str]:
+        sessions = sorted(data_set.groups)
+        return [Cut(1, frozenset(sessions[:6]), frozenset(sessions[6:]))], "halves"
+
+
+def test_folds_of_a_split_that_is_given_are_an_error() -> None:
+    with pytest.raises(EvaluationError, match=r"--folds: expected none, got 3; .*: halves"):
+        _run(_Undivided(), folds=3)

@@ -192,6 +192,23 @@ async def test_a_topic_that_is_not_there_is_one_line(tmp_path: Path, stack: Stac
             )
 
 
+def test_a_recording_is_not_replaced_where_a_topic_is_missing(tmp_path: Path, stack: Stack) -> None:
+    path = tmp_path / "earlier.mcap"
+    path.write_bytes(b"an earlier recording")
+    with site(make_pipeline(), tmp_path, stack) as here:
+        done = subprocess.run(
+            [
+                *(sys.executable, "-m", "workers.cli", "record", "-p", "call-real"),
+                *("--out", str(path), "--force", "--until-end"),
+            ],
+            env=here.environ,
+            capture_output=True,
+            check=False,
+        )
+    assert b"call-real.audio: expected a topic" in done.stderr
+    assert path.read_bytes() == b"an earlier recording"
+
+
 def test_ctrl_c_completes_the_file(tmp_path: Path, stack: Stack) -> None:
     path = tmp_path / "big.mcap"
     filler = [

@@ -166,9 +166,7 @@ def evaluate(
     if device not in ("cpu", "cuda", "auto"):
         raise WrongUsage(f"--device: expected cpu, cuda or auto, got {device[:40]!r}")
     if report is not None:
-        from workers.evaluation.extra import need_matplotlib
-
-        need_matplotlib()
+        _check_report(report)
     options = Options(
         seeds=seeds,
         folds=folds,
@@ -180,6 +178,7 @@ def evaluate(
         quick=quick,
         device=device,
     )
+    subject.check_options(options)
     with progress_bars(shown=not json) as progress:
         found = subject.judge(options, progress)
     show(found, json=json)
@@ -188,6 +187,15 @@ def evaluate(
 
         write_report(report, found, examples=examples)
     _demand_equality(found)
+
+
+def _check_report(path: Path) -> None:
+    """Before the hours of training, not after."""
+    from workers.evaluation.extra import need_matplotlib
+
+    need_matplotlib()
+    if path.is_dir() or not path.parent.is_dir():
+        raise WrongUsage(f"--report: expected a file in a folder that is there, got {path}")
 
 
 def _parted(values: list[str] | None, more: list[str] | None) -> tuple[str, ...]:

@@ -88,7 +88,7 @@ def record(
 
     from schemas.pipeline_file import load_pipeline
     from streams.record.handover import Handover
-    from streams.record.recorder import record_topics
+    from streams.record.recorder import check_topics, record_topics
     from streams.record.writer import Writer, channels_of
 
     spec = load_pipeline(pipeline)
@@ -96,6 +96,7 @@ def record(
     channels = channels_of(spec, chosen, sorted({str(name) for name in outputs or ()}))
     largest = None if max_size is None else _size(max_size)
     reach_broker(settings.kafka)
+    asyncio.run(check_topics(list(channels), settings.kafka))
 
     async def run(writer: Writer, on_progress: Callable[[], None]) -> None:
         stop = asyncio.Event()

@@ -13,6 +13,14 @@ if TYPE_CHECKING:
     from workers.recipes.validating import Grouping
 
 _GROUPS = ("group", "session", "one-group")
+_TRAINING = ("seeds", "folds", "sequences", "keep")
+#: What is judged -> options that say nothing of it.
+_UNUSED = {
+    "recipe": ("pipeline", "task", "split"),
+    "plan": ("pipeline", "split", "sequences"),
+    "model": _TRAINING,
+    "results": (*_TRAINING, "pipeline", "split", "test", "inputs", "stream", "quick"),
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,6 +55,23 @@ class Subject:
             raise WrongUsage(
                 f"--group: expected {', '.join(_GROUPS)} beside --plan, got {self.group[:40]!r}"
             )
+
+    def check_options(self, options: Options) -> None:
+        """Raise ``WrongUsage`` for an option that would do nothing to what is judged."""
+        (kind,) = (name for name in _UNUSED if getattr(self, name) is not None)
+        given: dict[str, object] = {
+            **{name: getattr(self, name) for name in ("pipeline", "task", "split", "test")},
+            "seeds": options.seeds,
+            "folds": options.folds,
+            "sequences": options.sequences or None,
+            "inputs": options.inputs or None,
+            "stream": options.stream or None,
+            "keep": options.keep,
+            "quick": options.quick or None,
+        }
+        for name in _UNUSED[kind]:
+            if given[name] is not None:
+                raise WrongUsage(f"--{name}: not expected with --{kind}, which it does nothing to")
 
     def judge(self, options: Options, progress: Progress) -> Evaluation:
         """Train where needed, and measure. Raises what these raise."""

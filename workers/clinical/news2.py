@@ -99,7 +99,9 @@ def points_of(values: NDArray[np.floating], scale: Scale = 1) -> NDArray[np.int6
     known = ~np.isnan(exact)
     filled = np.where(known, exact, 0.0)
     charted = np.floor(filled + 0.5)
-    charted[..., TEMPERATURE] = np.floor(filled[..., TEMPERATURE] * 10.0 + 0.5)
+    # A value that came as float32 is a little beside 35.05; thousandths of a tenth are above that.
+    tenths = np.round(filled[..., TEMPERATURE] * 10.0, 3)
+    charted[..., TEMPERATURE] = np.floor(tenths + 0.5)
     points = np.zeros(exact.shape, np.int64)
     for parameter, bands in _BANDS.items():
         points[..., parameter] = _banded(charted[..., parameter], bands)

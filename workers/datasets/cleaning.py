@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
-from itertools import pairwise
+from itertools import groupby
 
 import msgspec
 
@@ -72,15 +72,19 @@ class Bookkeeper:
         self._counts: dict[str, Counter[str]] = {task: Counter() for task in self._joiner.tasks}
         self._mixed: Counter[str] = Counter()
         self._barely: Counter[str] = Counter()
-        #: session -> the span of event time that its windows reach over, gaps included.
-        self._reach: dict[str, tuple[int, int]] = {}
+        #: session -> the spans of event time that its windows reach over; what touches is one.
+        self._reach: dict[str, list[tuple[int, int]]] = {}
 
     def give(self, span: Span) -> Mapping[str, Given]:
         """The labels of one window by task, counted."""
         given = self._joiner.give(span)
         self._windows += 1
-        first, last = self._reach.get(span.session, (span.start_us, span.end_us))
-        self._reach[span.session] = min(first, span.start_us), max(last, span.end_us)
+        reach = self._reach.setdefault(span.session, [])
+        if reach and span.start_us <= reach[-1][1] and span.end_us >= reach[-1][0]:
+            first, last = reach.pop()
+            reach.append((min(first, span.start_us), max(last, span.end_us)))
+        else:
+            reach.append((span.start_us, span.end_us))
         for task, one in given.items():
             self._counts[task][one.label] += 1
             self._mixed[task] += one.others
@@ -107,8 +111,8 @@ class Bookkeeper:
         )
 
     def _reached(self, label: Label) -> bool:
-        first, last = self._reach.get(label.session, (0, 0))
-        return label.start_us < last and label.end_us > first
+        reach = self._reach.get(label.session, ())
+        return any(label.start_us < last and label.end_us > first for first, last in reach)
 
     def _task(self, task: str) -> TaskReport:
         counts = self._counts[task]
@@ -123,16 +127,14 @@ class Bookkeeper:
 
 
 def _overlaps(labels: Iterable[Label]) -> Iterator[Overlap]:
-    """Neighbours in time of one session and task that overlap under different names."""
+    """Every two labels of one session and task that overlap under different names, by start."""
     ordered = sorted(labels, key=lambda one: (one.session, one.task, one.start_us, one.end_us))
-    for one, other in pairwise(ordered):
-        same = (one.session, one.task) == (other.session, other.task)
-        if same and one.label != other.label and other.start_us < one.end_us:
-            yield Overlap(
-                one.session,
-                one.task,
-                one.label,
-                other.label,
-                other.start_us,
-                min(one.end_us, other.end_us),
-            )
+    for (session, task), track in groupby(ordered, key=lambda one: (one.session, one.task)):
+        holding: list[Label] = []
+        for other in track:
+            holding = [one for one in holding if one.end_us > other.start_us]
+            for one in holding:
+                if one.label != other.label:
+                    end_us = min(one.end_us, other.end_us)
+                    yield Overlap(session, task, one.label, other.label, other.start_us, end_us)
+            holding.append(other)

@@ -29,7 +29,8 @@ def official(data_set: DataSet, seeds: int, validation_from_training: bool = Fal
     if not parts["train"] or not parts["test"]:
         raise EvaluationError(
             f"{data_set.name}: expected a split into train and test, got "
-            f"{len(parts['train'])} and {len(parts['test'])} sessions; use --folds"
+            f"{len(parts['train'])} and {len(parts['test'])} sessions; give the whole data set, "
+            "or what is to be judged by --test"
         )
     if parts["validation"] or not validation_from_training:
         return [

@@ -69,6 +69,11 @@ class Measured:
     ) -> tuple[DataSet, Sequence[Cut], str]:
         data_set = self._classifier.load(data, test, variant)
         cuts, split = self._classifier.cuts(data_set, options)
+        if options.folds is not None and options.folds != len({cut.fold for cut in cuts}):
+            raise EvaluationError(
+                f"--folds: expected none, got {options.folds}; the split of {self.name!r} is "
+                f"given: {split}"
+            )
         check_cuts(cuts, data_set.groups)
         return data_set, cuts, split
 
