@@ -62,3 +62,11 @@ def test_of_a_whole_data_set_kept_elsewhere_only_the_test_part_is_judged(tmp_pat
     judged = {session for session, split in found.splits.items() if split == "test"}
     assert judged == {"kept-test-00001"}
     assert not any(item.session == "kept-train-00001" for item in found.items())
+
+
+def test_without_a_test_part_what_is_for_training_is_not_judged(tmp_path: Path) -> None:
+    own = load("clinc150", clinc150(tmp_path, {"train": [["a", "x"]]}))
+    whole = {"train": [["b", "x"]], "val": [["c", "x"]]}
+    (tmp_path / "kept").mkdir()
+    data = with_test_set(own, load("clinc150", clinc150(tmp_path / "kept", whole)))
+    assert {item.payload for item in data.items()} == {b"a", b"c"}

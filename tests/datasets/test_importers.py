@@ -68,6 +68,19 @@ def test_mosi_wants_features_of_every_row(tmp_path: Path) -> None:
         load("mosi", tmp_path)
 
 
+def test_a_file_of_any_name_is_a_test_set_of_banking77(tmp_path: Path) -> None:
+    table(tmp_path / "kept.csv", [{"text": "Where is it?", "category": "card_arrival"}])
+    for path in (tmp_path / "kept.csv", tmp_path):
+        assert set(load("banking77", path).splits.values()) == {"test"}
+
+
+def test_json_of_any_name_in_a_folder_is_read_as_clinc150(tmp_path: Path) -> None:
+    (tmp_path / "kept.json").write_text(json.dumps({"test": [["Hello.", "greeting"]]}))
+    (tmp_path / "domains.json").write_text(json.dumps({"small_talk": ["greeting"]}))
+    data = load("clinc150", tmp_path)
+    assert {item.payload for item in data.items()} == {b"Hello."}
+
+
 def test_banking77_keeps_the_official_files_apart(tmp_path: Path) -> None:
     table(tmp_path / "train.csv", [{"text": "my  card\nis late", "category": "card"}])
     table(tmp_path / "test.csv", [{"text": "top up", "category": "top"}])

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import msgspec
 import pytest
 
+from schemas.pipeline import Pipeline
 from schemas.result import (
     ModelRef,
     Quality,
@@ -17,7 +19,7 @@ from schemas.result import (
     task_result,
 )
 from schemas.units import us_to_iso
-from tests.recipes.fakes import START_US, S
+from tests.recipes.fakes import START_US, S, word_pipeline
 from workers.datasets.base import Label
 from workers.datasets.label_file import write_labels
 from workers.errors import DataSetError, EvaluationError
@@ -50,6 +52,28 @@ def judged(folder: Path, *results: Result, task: str | None = None) -> Evaluatio
     published.write_bytes(b"\n".join(encode_result(each) for each in results))
     write_labels(labels, [Label("s", START_US, START_US + 3 * S, "mood", "good")])
     return judge_results(published, labels, task)
+
+
+def test_what_is_new_in_a_sliding_window_is_judged(tmp_path: Path) -> None:
+    """Good until second 3, bad from then on: the window of seconds 1 to 4 is about the last."""
+    published, labels = tmp_path / "run.jsonl", tmp_path / "labels.csv"
+    long = msgspec.structs.replace(
+        result(1, 0.1),
+        window=WindowSpan(us_to_iso(START_US + S), us_to_iso(START_US + 4 * S)),
+    )
+    published.write_bytes(encode_result(long))
+    write_labels(
+        labels,
+        [
+            Label("s", START_US, START_US + 3 * S, "mood", "good"),
+            Label("s", START_US + 3 * S, START_US + 9 * S, "mood", "bad"),
+        ],
+    )
+    tree = word_pipeline().model_dump(mode="json", exclude_unset=True)
+    tree["window"] = {"kind": "sliding", "size": "3s", "every": "1s"}
+    sliding = Pipeline.model_validate(tree)
+    assert _accuracy(judge_results(published, labels, "mood", sliding)) == 1.0
+    assert _accuracy(judge_results(published, labels, "mood")) == 0.0
 
 
 def _accuracy(found: Evaluation) -> float:

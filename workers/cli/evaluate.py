@@ -57,7 +57,11 @@ def evaluate(
     pipeline: Annotated[
         str | None,
         typer.Option(
-            "--pipeline", "-p", metavar="NAME|FILE", help="For --model. Default: the data set's."
+            "--pipeline",
+            "-p",
+            metavar="NAME|FILE",
+            help="For --model and --results. Default: the data set's, or the shipped one of the "
+            "results.",
         ),
     ] = None,
     task: Annotated[

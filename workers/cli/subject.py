@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, cast
 from workers.cli.failures import WrongUsage
 
 if TYPE_CHECKING:
+    from schemas.pipeline import Pipeline
     from workers.recipes.base import Evaluation, Options, Progress
     from workers.recipes.validating import Grouping
 
@@ -19,7 +20,7 @@ _UNUSED = {
     "recipe": ("pipeline", "task", "split"),
     "plan": ("pipeline", "split", "sequences"),
     "model": _TRAINING,
-    "results": (*_TRAINING, "pipeline", "split", "test", "inputs", "stream", "quick"),
+    "results": (*_TRAINING, "split", "test", "inputs", "stream", "quick"),
 }
 
 
@@ -78,7 +79,9 @@ class Subject:
         if self.results is not None:
             from workers.recipes.given_results import judge_results
 
-            return judge_results(self.results, self.labels or Path(), self.task)
+            return judge_results(
+                self.results, self.labels or Path(), self.task, self._given_pipeline()
+            )
         data = self.data or Path()
         if self.recipe is not None:
             from workers.recipes.catalog import find_recipe
@@ -97,7 +100,6 @@ class Subject:
         return Measured(planned).run(data, self.test, options, progress)
 
     def _judge_model(self, data: Path, options: Options, progress: Progress) -> Evaluation:
-        from schemas.pipeline_file import load_pipeline
         from workers.recipes.given_model import Judging, judge_model
 
         asked = Judging(
@@ -107,6 +109,11 @@ class Subject:
             test=self.test,
             task=self.task,
             split=self.split,
-            pipeline=None if self.pipeline is None else load_pipeline(self.pipeline),
+            pipeline=self._given_pipeline(),
         )
         return judge_model(asked, options, progress)
+
+    def _given_pipeline(self) -> Pipeline | None:
+        from schemas.pipeline_file import load_pipeline
+
+        return None if self.pipeline is None else load_pipeline(self.pipeline)

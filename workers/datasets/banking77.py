@@ -19,15 +19,13 @@ _FILES: tuple[tuple[str, Split], ...] = (("train.csv", "train"), ("test.csv", "t
 
 
 def load(path: Path) -> DataSet:
-    """Read the folder, or one of its CSV files alone. Labels that ``categories.json`` does not
-    list are a ``DataSetError``; without that file, the labels are those found, sorted.
+    """Read the folder, or one CSV file alone: of another name it is a test set. Labels that
+    ``categories.json`` does not list are a ``DataSetError``; without that file, the labels are
+    those found, sorted.
     """
     sentences: list[Sentence] = []
     cleaning = Cleaning()
-    for name, split in _FILES:
-        file = the_file(path, [name])
-        if file is None:
-            continue
+    for file, split in _files_at(path):
         for number, row in enumerate(read_table(file, ["text", "category"]), start=1):
             text = " ".join(row["text"].split())
             if not text or not row["category"]:
@@ -47,6 +45,13 @@ def load(path: Path) -> DataSet:
         "PolyAI-LDN/task-specific-datasets",
         cleaned=cleaning.told(),
     )
+
+
+def _files_at(path: Path) -> list[tuple[Path, Split]]:
+    named = [(file, split) for name, split in _FILES if (file := the_file(path, [name]))]
+    if named:
+        return named
+    return [(file, "test") for file in ([path] if path.is_file() else sorted(path.glob("*.csv")))]
 
 
 def _categories(path: Path, sentences: list[Sentence]) -> list[str]:

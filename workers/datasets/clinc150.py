@@ -27,11 +27,12 @@ _KEYS: tuple[tuple[str, Split], ...] = (
 
 
 def load(path: Path) -> DataSet:
-    """Read the JSON files of a folder (``data_*.json``), or one file of any name.
+    """Read the JSON files of a folder (``data_*.json``, or where there are none all that have one
+    of the keys), or one file of any name.
 
     The label of what is out of scope is ``out_of_scope``, last in the list, where it occurs.
     """
-    files = [path] if path.is_file() else sorted(path.glob("data_*.json"))
+    files = [path] if path.is_file() else _files_in(path)
     cleaning = Cleaning()
     sentences = [
         one for file in files for one in _sentences(file, cleaning, prefixed=len(files) > 1)
@@ -48,6 +49,15 @@ def load(path: Path) -> DataSet:
         "is there, test part, from clinc/oos-eval",
         cleaned=cleaning.told(),
     )
+
+
+def _files_in(folder: Path) -> list[Path]:
+    named = sorted(folder.glob("data_*.json"))
+    return named or [file for file in sorted(folder.glob("*.json")) if _has_part(read_json(file))]
+
+
+def _has_part(tree: object) -> bool:
+    return isinstance(tree, dict) and any(isinstance(tree.get(key), list) for key, _ in _KEYS)
 
 
 def _sentences(file: Path, cleaning: Cleaning, *, prefixed: bool) -> list[Sentence]:

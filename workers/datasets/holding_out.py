@@ -15,7 +15,7 @@ PREFIX = "kept-"
 
 
 def with_test_set(data: DataSet, kept: DataSet) -> DataSet:
-    """``data`` to learn from and ``kept`` to measure on: its own test part, all where it has none.
+    """``data`` to learn from and ``kept`` to measure on: its own test part, or as ``_judged`` says.
 
     Sessions of ``data``'s own test part are left out; those of ``kept`` are ``PREFIX`` and their
     name, and keep their groups. Raises ``DataSetError`` where both have a group in common (the same
@@ -53,8 +53,11 @@ def with_test_set(data: DataSet, kept: DataSet) -> DataSet:
 
 
 def _judged(kept: DataSet) -> DataSet:
-    """The test part of a set that has one: a whole data set also holds what was learnt from."""
+    """The test part of a set that has one, else what is not for training: a whole data set also
+    holds what was learnt from. All of it where nothing, or everything, is.
+    """
     tested = {session for session, split in kept.splits.items() if split == "test"}
+    tested = tested or {s for s in kept.groups if kept.splits.get(s, "train") != "train"}
     if not tested:
         return kept
     items = kept.items

@@ -123,12 +123,17 @@ def position_feature(position: int) -> bytes:
 
 
 def judged_us(pipeline: Pipeline, window: Window) -> tuple[int, int]:
-    """The span of event time that a window's answer is about: of a sliding one what is new in it,
-    else all of it.
+    """The span of event time that a window's answer is about: see ``judged_part_us``."""
+    return judged_part_us(pipeline, window.start_us, window.end_us)
+
+
+def judged_part_us(pipeline: Pipeline, start_us: int, end_us: int) -> tuple[int, int]:
+    """What an answer for a span of event time is about: of a sliding window what is new in it, else
+    all of it.
     """
     if pipeline.window.kind != "sliding":
-        return window.start_us, window.end_us
-    return window.end_us - pipeline.window.every_us, window.end_us
+        return start_us, end_us
+    return end_us - pipeline.window.every_us, end_us
 
 
 def label_windows(data: DataSet, pipeline: Pipeline) -> LabelledWindows:

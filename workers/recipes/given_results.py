@@ -8,25 +8,37 @@ from pathlib import Path
 import numpy as np
 
 from schemas.errors import WireError
+from schemas.pipeline import Pipeline
+from schemas.pipeline_file import load_pipeline, shipped_pipelines
 from schemas.result import Result, decode_result
 from schemas.units import iso_to_us
 from workers.datasets.base import Label
 from workers.datasets.label_file import read_labels
-from workers.datasets.windows import by_session, labels_of
+from workers.datasets.windows import by_session, judged_part_us, labels_of
 from workers.errors import DataSetError, EvaluationError
 from workers.evaluation.predictions import Predictions
 from workers.recipes import findings
 from workers.recipes.base import Evaluation
 
+_WHOLE = (
+    "The pipeline is not known here (--pipeline), so each answer was taken to be about its whole "
+    "window."
+)
 #: Longest line that is read: a result of a few hundred sensors is far below.
 _LONGEST_BYTES = 4_000_000
 
 
-def judge_results(results: Path, labels: Path, task: str | None) -> Evaluation:
+def judge_results(
+    results: Path, labels: Path, task: str | None, pipeline: Pipeline | None = None
+) -> Evaluation:
     """The figures of final results, JSON lines as ``sensorium results --json`` prints them.
 
-    A window has the label that is true of the most of it, and of at least half. Raises
-    ``DataSetError`` for files that cannot be read, ``EvaluationError`` where no result has a label.
+    ``pipeline``: the one that made them; without it the shipped one of the name that they give. A
+    window has the label that is true of the most of what its answer is about, and of at least half:
+    of a sliding window that is what is new in it; of a pipeline that is not known, all.
+
+    Raises ``DataSetError`` for files that cannot be read, ``EvaluationError`` where no result has a
+    label, or results are of another pipeline.
     """
     told = read_labels(labels)
     names = sorted({label.task for label in told})
@@ -37,7 +49,15 @@ def judge_results(results: Path, labels: Path, task: str | None) -> Evaluation:
     found = list(_final(results))
     if not found:
         raise DataSetError(f"{results}: expected final results, got none; let the run end")
-    predictions, unlabelled, silent = _held_against(found, told, task)
+    others = sorted({one.pipeline for one in found} - {(pipeline or found[0]).pipeline})
+    if others:
+        raise EvaluationError(
+            f"{results}: expected results of pipeline {(pipeline or found[0]).pipeline!r} alone, "
+            f"got some of {others[0]!r}; name their pipeline, or sort them out"
+        )
+    if pipeline is None and found[0].pipeline in shipped_pipelines():
+        pipeline = load_pipeline(found[0].pipeline)
+    predictions, unlabelled, silent = _held_against(found, told, task, pipeline)
     return Evaluation(
         recipe=f"results of {found[0].pipeline}",
         claim=f"{len(predictions)} published answers of task {task!r} against labels",
@@ -47,7 +67,8 @@ def judge_results(results: Path, labels: Path, task: str | None) -> Evaluation:
         licence="not stated",
         notes=[
             f"{unlabelled} results have no label and are not judged; {silent} labelled ones have "
-            "no answer and count as wrong."
+            "no answer and count as wrong.",
+            *(() if pipeline is not None else (_WHOLE,)),
         ],
         predictions={"the run": predictions},
         inside=predictions,
@@ -55,14 +76,15 @@ def judge_results(results: Path, labels: Path, task: str | None) -> Evaluation:
 
 
 def _held_against(
-    found: Sequence[Result], told: Sequence[Label], task: str
+    found: Sequence[Result], told: Sequence[Label], task: str, pipeline: Pipeline | None
 ) -> tuple[Predictions, int, int]:
     """The labelled results, how many have no label, and how many of the labelled no answer."""
     known = by_session(label for label in told if label.task == task)
     judged: list[tuple[str, int, str, Mapping[str, float] | None]] = []
     for result in found:
         span_us = (iso_to_us(result.window.start), iso_to_us(result.window.end))
-        truth = labels_of(known.get(result.session, {}), span_us).get(task)
+        about_us = span_us if pipeline is None else judged_part_us(pipeline, *span_us)
+        truth = labels_of(known.get(result.session, {}), about_us).get(task)
         if truth is not None:
             answer = result.tasks.get(task)
             said = None if answer is None else answer.probabilities
