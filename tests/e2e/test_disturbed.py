@@ -55,7 +55,7 @@ class Run:
 
 
 RUNS = [
-    pytest.param(Run("call", sessions=6, seconds=40, speed=2), id="call"),
+    pytest.param(Run("call", sessions=6, seconds=40, speed=2), id="call", marks=pytest.mark.slow),
     pytest.param(
         Run("vehicle", sessions=3, seconds=30, speed=1.5), id="vehicle", marks=pytest.mark.slow
     ),
