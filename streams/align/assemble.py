@@ -9,7 +9,7 @@ from typing import NamedTuple
 import msgspec
 
 from schemas.result import Cause
-from streams.align.kept import Run
+from streams.align.kept import Run, by_time
 from streams.align.matchers import match, usable
 from streams.align.rules import FOREVER, NEVER
 from streams.align.spec import AlignSpec, InputRule
@@ -25,7 +25,6 @@ from streams.align.types import (
 )
 
 _ORDER = attrgetter("start_us", "sensor", "input", "offset")
-_TIME = attrgetter("start_us", "offset")
 _LABEL = itemgetter(1)
 
 
@@ -137,7 +136,7 @@ def _tally(
     gaps, repeats = _count_numbers([number for _, _, number in numbered], before)
     passing = max([one for one in numbered if one[0] < passes_us], default=None)
     newest = max(
-        [r for r, kind in zip(own, kinds, strict=True) if kind == SAMPLE], key=_TIME, default=None
+        [r for r, kind in zip(own, kinds, strict=True) if kind == SAMPLE], key=by_time, default=None
     )
     return SensorTally(
         rule.name,

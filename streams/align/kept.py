@@ -41,10 +41,11 @@ def newest_numbered(runs: Iterable[Run], window_us: int = FOREVER) -> Entry | No
         for record in run.records
         if record.sequence is not None and record.kind != PART
     ]
-    return max(numbered, key=_by_time, default=None)
+    return max(numbered, key=by_time, default=None)
 
 
-def _by_time(record: Entry) -> tuple[int, int]:
+def by_time(record: Entry) -> tuple[int, int]:
+    """A record's place among others of its sensor."""
     return record.start_us, record.offset
 
 

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from streams.align import rules
-from streams.align.kept import Run, Tile, dropped, run_of, size_of
+from streams.align.kept import Run, Tile, by_time, dropped, run_of, size_of
 from streams.align.rules import NEVER, LateReason
 from streams.align.session import Session
 from streams.align.spec import AlignSpec
@@ -192,4 +192,4 @@ def _revise_late(spec: AlignSpec, session: Session, start_us: int) -> None:
 def time_of(held: Run) -> tuple[int, int]:
     """Event time and offset of a run of one record."""
     (record,) = held.records
-    return record.start_us, record.offset
+    return by_time(record)

@@ -74,6 +74,13 @@ def test_a_file_of_any_name_is_a_test_set_of_banking77(tmp_path: Path) -> None:
         assert set(load("banking77", path).splits.values()) == {"test"}
 
 
+def test_sentences_of_several_files_of_banking77_are_kept_apart(tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        table(tmp_path / f"{name}.csv", [{"text": f"Where is {name}?", "category": "card_arrival"}])
+    data = load("banking77", tmp_path)
+    assert len({item.session for item in data.items()}) == 2
+
+
 def test_json_of_any_name_in_a_folder_is_read_as_clinc150(tmp_path: Path) -> None:
     (tmp_path / "kept.json").write_text(json.dumps({"test": [["Hello.", "greeting"]]}))
     (tmp_path / "domains.json").write_text(json.dumps({"small_talk": ["greeting"]}))

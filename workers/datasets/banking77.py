@@ -25,7 +25,10 @@ def load(path: Path) -> DataSet:
     """
     sentences: list[Sentence] = []
     cleaning = Cleaning()
-    for file, split in _files_at(path):
+    files = _files_at(path)
+    several = len({split for _, split in files}) < len(files)
+    for file, split in files:
+        prefix = f"{split}-{file.stem}" if several else split
         for number, row in enumerate(read_table(file, ["text", "category"]), start=1):
             text = " ".join(row["text"].split())
             if not text or not row["category"]:
@@ -33,7 +36,7 @@ def load(path: Path) -> DataSet:
                 continue
             if text != row["text"]:
                 cleaning.repaired("line breaks and double spaces inside a sentence")
-            sentences.append(Sentence(f"{split}-{number:05d}", split, text, row["category"]))
+            sentences.append(Sentence(f"{prefix}-{number:05d}", split, text, row["category"]))
     if not sentences:
         raise nothing_of(path, "train.csv or test.csv (text, category)")
     return sentence_data_set(
