@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import heapq
 from collections.abc import Iterator
 
 import msgspec
@@ -22,6 +23,8 @@ class Tombs:
 
     def __init__(self) -> None:
         self._tombs: dict[str, Tomb] = {}
+        #: (end, session), a heap; an entry counts if the session's tomb has that end.
+        self._ends: list[tuple[int, str]] = []
 
     def get(self, name: str) -> Tomb | None:
         """What is remembered of a session."""
@@ -34,11 +37,24 @@ class Tombs:
     def put(self, name: str, tomb: Tomb) -> str | None:
         """Remember a session; returns the one that is forgotten for it, if any is."""
         self._tombs[name] = tomb
+        if len(self._ends) >= 2 * MAX_TOMBSTONES:
+            self._ends = [(each.at_ms, name) for name, each in self._tombs.items()]
+            heapq.heapify(self._ends)
+        else:
+            heapq.heappush(self._ends, (tomb.at_ms, name))
         if len(self._tombs) <= MAX_TOMBSTONES:
             return None
-        oldest = min(self._tombs, key=lambda each: (self._tombs[each].at_ms, each))
-        del self._tombs[oldest]
-        return oldest
+        while True:
+            at_ms, oldest = heapq.heappop(self._ends)
+            found = self._tombs.get(oldest)
+            if found is not None and found.at_ms == at_ms:
+                del self._tombs[oldest]
+                return oldest
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._tombs)
+
+    @property
+    def entries(self) -> int:
+        """How many ends are noted, those that no longer count among them."""
+        return len(self._ends)
