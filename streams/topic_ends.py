@@ -10,12 +10,14 @@ from typing import Any
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from schemas.settings import KafkaSettings
-from streams.errors import TopicError
+from streams.errors import BrokerUnreachable, TopicError
 from streams.kafka_client import client_kwargs
 from streams.records import Record
 
 #: Longest wait for one fetch, ms; an empty partition answers after it.
 _POLL_MS = 200
+#: A broker that says nothing of a partition for so long is down, or hangs.
+_STALL_S = 30.0
 #: A record larger than its input's ``max_bytes`` is a dead letter, so there are large ones.
 _FETCH_BYTES = 20_000_000
 
@@ -36,15 +38,27 @@ def assign_topics(consumer: AIOKafkaConsumer, topics: Sequence[str]) -> list[Top
 
 
 async def ends_by_fetch(
-    consumer: AIOKafkaConsumer, partitions: Sequence[TopicPartition]
+    consumer: AIOKafkaConsumer,
+    partitions: Sequence[TopicPartition],
+    *,
+    stall_s: float = _STALL_S,
 ) -> dict[TopicPartition, int]:
     """The offset after the last record of each partition, as fetch responses tell it.
 
     Not every broker answers a request for the latest offset correctly. Records that come
-    meanwhile are taken from the consumer: seek afterwards.
+    meanwhile are taken from the consumer: seek afterwards. Raises ``BrokerUnreachable`` where a
+    partition is not told of within ``stall_s``.
     """
-    while any(consumer.highwater(each) is None for each in partitions):
-        await consumer.getmany(timeout_ms=_POLL_MS)
+    try:
+        async with asyncio.timeout(stall_s):
+            while any(consumer.highwater(each) is None for each in partitions):
+                await consumer.getmany(timeout_ms=_POLL_MS)
+    except TimeoutError:
+        lacking = [each for each in partitions if consumer.highwater(each) is None]
+        raise BrokerUnreachable(
+            f"expected the end of {lacking[0].topic}[{lacking[0].partition}] from the broker, got "
+            f"none of {len(lacking)} partitions within {stall_s:g} s; check that every broker runs"
+        ) from None
     return {each: int(consumer.highwater(each) or 0) for each in partitions}
 
 

@@ -8,6 +8,7 @@ WorkerError
 ├── RemoteError          a model behind a server did not answer, or not with an answer
 │   └── RequestRefused   it refused what it was sent
 ├── TrainError           a training run cannot start or came out unusable
+│   └── PlanError        its model's plan asks for what data, pipeline or network do not have
 ├── CalibrationError     a calibration file is missing, damaged, or of none of the known kinds
 ├── DataSetError         a data set's files are missing, damaged, or not what its importer expects
 ├── EvaluationError      a model cannot be judged as asked: folds, inputs, metrics, or the stream
@@ -93,6 +94,14 @@ class RequestRefused(RemoteError):
 
 class TrainError(WorkerError):
     """A training run cannot start or came out unusable."""
+
+
+class PlanError(TrainError):
+    """A model's plan that cannot be followed; ``problem`` names the key, expected, and got."""
+
+    def __init__(self, problem: str, file: str = "plan") -> None:
+        super().__init__(f"{file}: model.{problem}")
+        self.problem = problem
 
 
 class CalibrationError(WorkerError):

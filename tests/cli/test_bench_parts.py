@@ -17,6 +17,7 @@ from workers.bench.pipeline import bench_pipeline
 from workers.bench.produce import Confirmed
 from workers.bench.watcher import Sighting
 from workers.bench.workload import Arrival, Trouble, Workload, by_session, in_order, session_name
+from workers.cli.bench import trouble
 
 SMALL = Workload(sessions=3, seconds=4)
 
@@ -67,6 +68,10 @@ def test_a_wrong_clock_is_in_the_records_and_its_correction_in_the_pipeline() ->
     corrections = {name: to_us(spec.clock.offset) // 1_000 for name, spec in inputs.items()}
     assert offsets == {"video": 0, "audio": 300, "transcript": 0}
     assert corrections == {"video": 0, "audio": -300, "transcript": 0}
+
+
+def test_a_clock_may_be_behind_too() -> None:
+    assert trouble("0s", None, 1, "-300ms").clock_offset_ms == -300
 
 
 def test_every_sample_is_in_one_window_of_the_oracle() -> None:

@@ -105,6 +105,30 @@ def test_topics_that_do_not_exist(
 
 
 @pytest.mark.integration
+def test_a_partition_that_the_topic_does_not_have(sensorium: Sensorium, published: str) -> None:
+    done = sensorium("explain", SESSION, WINDOW, "-p", published, "--partition", "99")
+    assert done.status == FAILED
+    assert "expected a partition below" in done.complaint
+    assert "got 99" in done.complaint
+
+
+@pytest.mark.integration
+def test_without_topics_of_any_shipped_pipeline_all_are_named(
+    sensorium: Sensorium,
+    on_stack: Stack,
+    pipeline_file: str,
+    own_pipeline: tuple[str, str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    shipped = {name: Path(name) for name in (pipeline_file, own_pipeline[0])}
+    monkeypatch.setattr("schemas.pipeline_file.shipped_pipelines", lambda: shipped)
+    done = sensorium("explain", SESSION, WINDOW)
+    assert done.status == FAILED
+    names = ", ".join(load_pipeline(name).pipeline for name in shipped)
+    assert f"'s-1': expected topics of a shipped pipeline ({names})" in done.complaint
+
+
+@pytest.mark.integration
 def test_without_a_pipeline_the_one_that_has_the_session_is_found(
     sensorium: Sensorium,
     published: str,

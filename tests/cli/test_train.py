@@ -12,21 +12,22 @@ import yaml
 
 from tests.cli.conftest import Sensorium
 from tests.train.worlds import a_data_set, a_pipeline
-from workers.cli.failures import FAILED, WRONG_USAGE
+from workers.cli.failures import FAILED, INTERRUPTED, WRONG_USAGE
 from workers.datasets.label_file import write_labels
 from workers.learned.file import load_learned
 from workers.offline.run import align_recording
 from workers.registry.store import Registry
 
 _WIDTHS = {"text": 6, "audio": 4, "video": 5}
+MODEL = {
+    "encoders": {name: {"kind": "vector"} for name in _WIDTHS},
+    "fusion": {"form": "sum", "width": 8},
+    "tasks": {"sentiment": {"loss": "balanced"}},
+}
 PLAN = {
     "name": "opinions",
     "data": {"set": "mosi"},
-    "model": {
-        "encoders": {name: {"kind": "vector"} for name in _WIDTHS},
-        "fusion": {"form": "sum", "width": 8},
-        "tasks": {"sentiment": {"loss": "balanced"}},
-    },
+    "model": MODEL,
     "optimisation": {"epochs": 10, "batch_windows": 8, "learning_rate": 0.02},
     "split": {"validation": 0.25},
     "about": {"use": ["Tests."]},
@@ -123,6 +124,36 @@ def test_the_same_seed_gives_the_same_weights_resumed_or_not(
     assert len(digests) == 1
 
 
+@pytest.mark.parametrize(
+    ("epoch", "told"),
+    [
+        (0, "stopped before the first epoch was done: nothing is kept"),
+        (3, "stopped; the same command with --resume goes on from"),
+    ],
+)
+def test_ctrl_c_tells_how_to_go_on(
+    sensorium: Sensorium,
+    plan: Path,
+    opinions: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    epoch: int,
+    told: str,
+) -> None:
+    seen = 0
+
+    def step(self: object) -> None:
+        nonlocal seen
+        seen += 1
+        if seen > epoch * -(-35 // 8):
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr("workers.cli.training._Bars.step", step)
+    done = sensorium("train", str(plan), "--data", str(opinions), "--out", str(tmp_path / "out"))
+    assert done.status == INTERRUPTED
+    assert told in done.complaint
+
+
 def test_learning_curves_are_kept_and_drawn(
     sensorium: Sensorium, plan: Path, opinions: Path, tmp_path: Path
 ) -> None:
@@ -160,6 +191,10 @@ def test_the_folder_goes_into_the_registry(
             "model.encoders.text.kind: expected one",
         ),
         ({"pipeline": {"pipeline": "x"}}, "pipeline.inputs: expected a value, got none"),
+        (
+            {"model": {**MODEL, "encoders": {"smell": {"kind": "vector"}}}},
+            "plan.yaml: model.encoders.smell: expected an input of text, audio, video",
+        ),
     ],
 )
 def test_a_mistake_in_a_plan_is_one_line(

@@ -7,6 +7,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 import safetensors.torch
 import torch
@@ -28,6 +29,7 @@ from tests.learned.worlds import (
 )
 from workers.backends.opening import Surroundings, open_model
 from workers.errors import ModelError
+from workers.learned.card import render_card
 from workers.learned.file import load_learned
 from workers.learned.model import LearnedModel
 from workers.registry.candidate import open_candidate
@@ -181,3 +183,12 @@ def test_the_card_says_what_a_window_holds_and_what_is_not_known(tmp_path: Path)
     card = (tmp_path / "MODEL_CARD.md").read_text()
     assert "never what comes" in card
     assert "Not measured." in card
+
+
+def test_the_card_names_only_settings_that_were_made(tmp_path: Path) -> None:
+    manifest, network = write_small(tmp_path), a_network()
+    settings = {"average": None, "schedule": {"kind": "cosine", "end": None}, "epochs": 3}
+    training = msgspec.structs.replace(manifest.training, settings=settings)
+    card = render_card(msgspec.structs.replace(manifest, training=training), network)
+    assert "- schedule: kind cosine\n- epochs: 3\n" in card
+    assert "average" not in card

@@ -125,3 +125,8 @@ class _Undivided(Words):
 def test_folds_of_a_split_that_is_given_are_an_error() -> None:
     with pytest.raises(EvaluationError, match=r"--folds: expected none, got 3; .*: halves"):
         _run(_Undivided(), folds=3)
+
+
+def test_seeds_of_what_draws_nothing_are_an_error() -> None:
+    with pytest.raises(EvaluationError, match=r"--seeds: expected none, got 3; .*: halves"):
+        _run(_Undivided(), seeds=3)

@@ -24,6 +24,7 @@ from workers import offline
 from workers.encoders.feature import FEATURE_BYTES
 from workers.errors import OfflineError
 from workers.offline import canonical, digest, read_index, read_windows
+from workers.offline.folder import making
 from workers.offline.formats import FormatName, shard_format
 from workers.offline.index import Index
 from workers.offline.run import OutputOptions, Progress, align_recording
@@ -212,6 +213,13 @@ async def test_a_folder_with_files_is_left_alone(tmp_path: Path) -> None:
     with pytest.raises(OfflineError, match="expected an empty folder"):
         await align(tmp_path)
     assert os.listdir(tmp_path) == ["mine.txt"]
+
+
+def test_a_place_where_no_folder_can_be_made_is_one_line(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("no folder")
+    place = making(tmp_path / "file" / "windows", force=False)
+    with pytest.raises(OfflineError, match="expected a place where a folder can be made"), place:
+        pass
 
 
 async def test_force_does_not_replace_what_is_no_folder_of_windows(tmp_path: Path) -> None:

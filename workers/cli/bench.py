@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from datetime import timedelta
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
@@ -72,7 +74,8 @@ def align(
     clock_offset: Annotated[
         str,
         typer.Option(
-            metavar="DURATION", help="Audio's clock is so far ahead; the pipeline corrects it."
+            metavar="DURATION",
+            help="Audio's clock is so far ahead, or behind as -300ms; the pipeline corrects it.",
         ),
     ] = "0s",
     feature_bytes: FeatureOption = None,
@@ -105,7 +108,7 @@ def align(
         seconds=seconds or (_VERIFY_SECONDS if verify else _SECONDS),
         partitions=partitions,
         seed=seed,
-        trouble=_trouble(transcripts_late, silent_from_middle, fast_session, clock_offset),
+        trouble=trouble(transcripts_late, silent_from_middle, fast_session, clock_offset),
     )
     note = progress()
     if verify:
@@ -214,7 +217,9 @@ bench.command("precision", epilog=PRECISION_EXAMPLE)(precision)
 bench.command("vehicle", epilog=VEHICLE_EXAMPLE)(vehicle)
 
 
-def _trouble(late: str, silent: str | None, fast: int, offset: str) -> Trouble:
+def trouble(late: str, silent: str | None, fast: int, offset: str) -> Trouble:
+    """What was asked for to make the recording harder. Raises ``WrongUsage``."""
+    from schemas.units import parse_duration, parse_signed_duration
     from workers.bench.workload import RATES_HZ, Trouble
 
     if silent is not None and silent not in RATES_HZ:
@@ -222,17 +227,17 @@ def _trouble(late: str, silent: str | None, fast: int, offset: str) -> Trouble:
             f"--silent-from-middle: expected one of {', '.join(RATES_HZ)}, got {silent!r}"
         )
     return Trouble(
-        transcripts_late_ms=_milliseconds("--transcripts-late", late),
+        transcripts_late_ms=_milliseconds("--transcripts-late", late, parse_duration),
         silent_from_middle=silent,
         fast_session=fast,
-        clock_offset_ms=_milliseconds("--clock-offset", offset),
+        clock_offset_ms=_milliseconds("--clock-offset", offset, parse_signed_duration),
     )
 
 
-def _milliseconds(option: str, text: str) -> int:
-    from schemas.units import parse_duration, to_us
+def _milliseconds(option: str, text: str, parse: Callable[[object], timedelta]) -> int:
+    from schemas.units import to_us
 
     try:
-        return to_us(parse_duration(text)) // 1_000
+        return to_us(parse(text)) // 1_000
     except ValueError as error:
         raise WrongUsage(f"{option}: {error}, got {text!r}") from None

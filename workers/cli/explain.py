@@ -167,8 +167,14 @@ async def _search(
             found.append(one)
         else:
             missing.append(one)
-    if refused is not None and (named or not (found or missing)):
+    if refused is not None and named:
         raise refused
+    if not (found or missing):
+        names = ", ".join(one.pipeline for one in pipelines)
+        raise WorkFailed(
+            f"{session!r}: expected topics of a shipped pipeline ({names}), got none on this "
+            "broker; name your own by --pipeline FILE, or start a worker"
+        )
     return found, missing
 
 

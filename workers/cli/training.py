@@ -8,7 +8,7 @@ from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from workers.cli.failures import WrongUsage
+from workers.cli.failures import WrongUsage, complain
 from workers.cli.output import is_terminal, print_json, print_table, print_text
 
 if TYPE_CHECKING:
@@ -40,8 +40,9 @@ def train_plan(
     from workers.train.plan import read_train_plan
 
     plan = _with(read_train_plan(path), changed)
+    checkpoints = folders["checkpoints"] or out.with_name(f"{out.name}.checkpoints")
     options = RunOptions(
-        checkpoints=folders["checkpoints"] or out.with_name(f"{out.name}.checkpoints"),
+        checkpoints=checkpoints,
         resume=resume,
         cache=folders["cache"],
     )
@@ -60,11 +61,24 @@ def train_plan(
         observers: list[Any] = [_Bars(bars)]
         if folders["tensorboard"] is not None:
             observers.append(stack.enter_context(closing(TensorBoard(folders["tensorboard"]))))
-        found = train_by_plan(plan, path, data, out, options, Several(observers))
+        try:
+            found = train_by_plan(plan, path, data, out, options, Several(observers))
+        except KeyboardInterrupt:
+            bars.stop()
+            complain(_stopped(checkpoints))
+            raise
     if json:
         print_json({"folder": str(out), "trained": found})
     else:
         _show(out, found)
+
+
+def _stopped(checkpoints: Path) -> str:
+    from workers.train.checkpoint import has_checkpoint
+
+    if has_checkpoint(checkpoints):
+        return f"stopped; the same command with --resume goes on from {checkpoints}"
+    return "stopped before the first epoch was done: nothing is kept"
 
 
 def _with(plan: TrainPlan, changed: Mapping[str, Any]) -> TrainPlan:

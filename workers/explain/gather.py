@@ -8,6 +8,7 @@ from contextlib import aclosing
 from schemas.pipeline import Pipeline
 from schemas.settings import KafkaSettings
 from schemas.units import US_PER_MS
+from streams.errors import TopicError
 from workers.explain.compose import Gathered, compose, view_of
 from workers.explain.kinds import offsets_of
 from workers.explain.model import Explanation, NotFound, Span
@@ -45,12 +46,19 @@ async def explain(
     """Why a window looks as it does; ``NotFound`` names windows nearby.
 
     ``partition``: where the session's records are, for producers with a partitioner of their own.
-    Raises ``TopicError`` without a results topic, ``BrokerUnreachable`` where the broker stalls.
+    Raises ``TopicError`` without a results topic or that partition of it, ``BrokerUnreachable``
+    where the broker stalls.
     """
     topic = pipeline.results_topic
     async with PartitionReader(kafka, _WIDE_FETCH_BYTES, on_progress) as reader:
+        partitions = reader.expect(topic)
         if partition is None:
-            partition = partition_of(session, reader.expect(topic))
+            partition = partition_of(session, partitions)
+        elif partition >= partitions:
+            raise TopicError(
+                f"{topic}: expected a partition below {partitions}, as many as the topic has, got "
+                f"{partition}; without one it is found by the session's name"
+            )
         found = await find_window(reader, topic, partition, session, selector)
         if isinstance(found, NotFound):
             return found

@@ -43,7 +43,11 @@ def render_card(manifest: LearnedManifest, network: LearnedNetwork) -> str:
     for task, rule in plan.rules.items():
         labels = ", ".join(rule_of(network.encoder(rule.input)).labels)
         tasks += f"\n- **{task}**: {labels} (not learned: {rule.kind} of `{rule.input}`)"
-    settings = "\n".join(f"- {name}: {value}" for name, value in training.settings.items())
+    settings = "\n".join(
+        f"- {name}: {_told(value)}"
+        for name, value in training.settings.items()
+        if value is not None
+    )
     parameters = sum(weight.numel() for weight in network.parameters())
     return f"""# {manifest.name} {manifest.version}
 
@@ -78,3 +82,10 @@ after it.
 - Seed: {training.seed}
 {settings}
 """
+
+
+def _told(value: object) -> str:
+    """A setting without what is left open in it."""
+    if not isinstance(value, dict):
+        return str(value)
+    return ", ".join(f"{name} {each}" for name, each in value.items() if each is not None)

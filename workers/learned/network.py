@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from schemas.sample import Modality
-from workers.errors import TrainError
+from workers.errors import PlanError
 from workers.fusion.base import Head
 from workers.learned.context.base import Context, last_present
 from workers.learned.encoders.base import InputEncoder
@@ -135,7 +135,7 @@ class LearnedNetwork(nn.Module):
     def __init__(self, plan: ModelPlan, modality_of: Mapping[str, Modality]) -> None:
         """``modality_of``: input -> modality; ``plan`` has no option open that only data can tell.
 
-        Raises ``TrainError`` for an option that an encoder refuses.
+        Raises ``PlanError`` for an option that an encoder or a fusion refuses.
         """
         super().__init__()
         self.plan = plan
@@ -150,7 +150,7 @@ class LearnedNetwork(nn.Module):
                 plan, {name: self.encoder(name).width for name in plan.inputs}
             )
         except ValueError as error:
-            raise TrainError(f"plan: {error}") from None
+            raise PlanError(str(error)) from None
 
     def encoder(self, name: str) -> InputEncoder:
         """The encoder of an input that the model takes."""

@@ -45,8 +45,15 @@ def making(target: Path, *, force: bool) -> Iterator[tuple[Path, Path]]:
     removed and ``target`` is as it was. Raises ``OfflineError``, see ``check_target``.
     """
     check_target(target, force=force)
-    target.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=f".{target.name}.", dir=target.parent) as name:
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        made = tempfile.TemporaryDirectory(prefix=f".{target.name}.", dir=target.parent)
+    except OSError as error:
+        raise OfflineError(
+            f"{target}: expected a place where a folder can be made, got {error.strerror}; name "
+            "another"
+        ) from None
+    with made as name:
         workshop = Path(name)
         folder, meanwhile = workshop / "folder", workshop / "meanwhile"
         folder.mkdir()

@@ -74,6 +74,11 @@ class Measured:
                 f"--folds: expected none, got {options.folds}; the split of {self.name!r} is "
                 f"given: {split}"
             )
+        if options.seeds is not None and options.seeds != len({cut.seed for cut in cuts}):
+            raise EvaluationError(
+                f"--seeds: expected none, got {options.seeds}; this split and its training draw "
+                f"nothing: {split}"
+            )
         check_cuts(cuts, data_set.groups)
         return data_set, cuts, split
 

@@ -10,7 +10,7 @@ import msgspec
 
 from workers.datasets.base import Split
 from workers.datasets.windows import LabelledWindows
-from workers.errors import TrainError
+from workers.errors import PlanError, TrainError
 from workers.learned.file import LearnedManifest, Measured, Origin
 from workers.train.data import TrainingData, divided, read_data
 from workers.train.fitting import fit
@@ -68,18 +68,21 @@ def train_by_plan(
     windows = data.windows
     model_plan = model_of(plan, dict(windows.tasks), plan_path)
     cache = SampleCache(windows.samples, folder=options.cache)
-    trained = fit(
-        windows.of_split("train"),
-        windows.of_split("validation"),
-        model_plan,
-        plan.optimisation,
-        seed=plan.seed,
-        device=plan.device,
-        cache=cache,
-        checkpoints=options.checkpoints,
-        resume=options.resume,
-        observer=observer,
-    )
+    try:
+        trained = fit(
+            windows.of_split("train"),
+            windows.of_split("validation"),
+            model_plan,
+            plan.optimisation,
+            seed=plan.seed,
+            device=plan.device,
+            cache=cache,
+            checkpoints=options.checkpoints,
+            resume=options.resume,
+            observer=observer,
+        )
+    except PlanError as error:
+        raise PlanError(error.problem, str(plan_path)) from None
     manifest = save_trained(
         out,
         trained,

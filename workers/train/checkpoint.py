@@ -89,6 +89,11 @@ def load_checkpoint(folder: Path, run: str) -> tuple[State, dict[str, Tensor]] |
     return state, tensors
 
 
+def has_checkpoint(folder: Path) -> bool:
+    """Whether there is one to go on from."""
+    return bool(_checkpoints(folder))
+
+
 def discard_checkpoints(folder: Path) -> None:
     """Remove what an earlier run has left: it would be taken for the newest of the next one."""
     for old in _checkpoints(folder):

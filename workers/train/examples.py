@@ -13,7 +13,7 @@ from schemas.result import ModelRef
 from streams.compute import BadSample
 from workers.datasets.windows import LabelledWindow, LabelledWindows
 from workers.encoders.tiling import by_class
-from workers.errors import TrainError
+from workers.errors import PlanError, TrainError
 from workers.learned.encoders.base import Decoded, InputEncoder
 from workers.learned.kinds import ENCODERS, load
 from workers.learned.model import LearnedModel
@@ -34,16 +34,16 @@ def _of_input(windows: LabelledWindows) -> dict[str, list[int]]:
 def resolved_plan(plan: ModelPlan, training: LabelledWindows) -> ModelPlan:
     """The plan with what only training samples can tell filled in.
 
-    Raises ``TrainError``: an input that the pipeline does not have, without any sample, or with
+    Raises ``PlanError``: an input that the pipeline does not have, without any sample, or with
     samples that do not fit.
     """
     there = _of_input(training)
     encoders = {}
     for name, options in plan.encoders.items():
         if name not in there:
-            raise TrainError(f"plan: encoders.{name}: expected an input of {', '.join(there)}")
+            raise PlanError(f"encoders.{name}: expected an input of {', '.join(there)}")
         if not there[name]:
-            raise TrainError(f"plan: encoders.{name}: expected training samples, got none")
+            raise PlanError(f"encoders.{name}: expected training samples, got none")
         samples = [training.samples[position] for position in there[name]]
         modality = training.pipeline.inputs[name].modality
         encoders[name] = load(ENCODERS, options.kind).resolved(options, modality, samples)
