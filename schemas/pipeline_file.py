@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from importlib import resources
 from pathlib import Path
 
@@ -18,6 +17,7 @@ from schemas.remote import ChatRemote, KserveRemote
 from schemas.situations import SITUATIONS, Calibration, ObjectsSpec
 from schemas.validation import Problem, explain
 from schemas.windows import Limits, ResultSpec, WindowSpec
+from schemas.yaml_text import YamlProblem, read_yaml
 
 _KNOWN_KEYS: dict[str, list[str]] = {
     "": sorted(Pipeline.model_fields),
@@ -77,22 +77,13 @@ def _with_paths(pipeline: Pipeline, folder: Path) -> Pipeline:
 def parse_pipeline(text: str, path: Path | str) -> Pipeline:
     """A pipeline from YAML text; ``path`` is for messages only."""
     try:
-        root = yaml.compose(text, Loader=yaml.SafeLoader)
-        if any(isinstance(event, yaml.AliasEvent) for event in yaml.parse(text)):
-            raise PipelineFileError(path, "expected YAML without aliases (*name); write it out")
-        tree = yaml.safe_load(text)
-    except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
-        line = mark.line + 1 if mark else None
-        raise PipelineFileError(path, f"expected YAML, got {error.problem}", line=line) from None
-    except yaml.YAMLError as error:
-        raise PipelineFileError(
-            path, f"expected YAML, got {' '.join(str(error).split())}"
-        ) from None
+        tree, root = read_yaml(text)
+    except YamlProblem as wrong:
+        raise PipelineFileError(path, str(wrong), line=wrong.line) from None
+    if any(isinstance(event, yaml.AliasEvent) for event in yaml.parse(text)):
+        raise PipelineFileError(path, "expected YAML without aliases (*name); write it out")
     if not isinstance(tree, dict):
         raise PipelineFileError(path, "expected keys such as 'pipeline:' and 'inputs:'", line=1)
-    for line, key in _repeated_keys(root):
-        raise PipelineFileError(path, f"{key}: the key is given twice", line=line)
     try:
         return Pipeline.model_validate(tree)
     except ValidationError as error:
@@ -136,19 +127,6 @@ def _known_keys(tree: dict[str, object]) -> dict[str, list[str]]:
             for kind, type_ in SITUATIONS.items()
         }
     return known
-
-
-def _repeated_keys(node: yaml.Node | None) -> Iterator[tuple[int, str]]:
-    if isinstance(node, yaml.MappingNode):
-        seen: set[str] = set()
-        for key, value in node.value:
-            if key.value in seen:
-                yield key.start_mark.line + 1, str(key.value)
-            seen.add(key.value)
-            yield from _repeated_keys(value)
-    elif isinstance(node, yaml.SequenceNode):
-        for item in node.value:
-            yield from _repeated_keys(item)
 
 
 def _line_of(root: yaml.Node | None, problem: Problem) -> int | None:

@@ -7,12 +7,12 @@ win over the file. An unknown key or variable is an error; secrets print as ``**
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, cast
 from urllib.parse import urlsplit, urlunsplit
 
-import yaml
 from pydantic import (
     BaseModel,
     ConfigDict,
@@ -25,7 +25,8 @@ from pydantic import (
 )
 
 from schemas.errors import SettingsError
-from schemas.validation import explain
+from schemas.validation import explain, shown
+from schemas.yaml_text import YamlProblem, read_yaml
 
 PREFIX = "SENSORIUM_"
 _MAX_PORT = 65_535
@@ -161,17 +162,25 @@ _KNOWN_KEYS = {
 }
 
 
+#: Where a secret may be: its own key, or one that somebody takes for it.
+_SECRET: frozenset[tuple[str | int, ...]] = frozenset(
+    {("kafka",), ("kafka", "sasl_password"), ("redis",), ("redis", "password"), ("redis", "url")}
+)
+
+
 def mask_url(url: str) -> str:
-    """The URL with its password replaced.
+    """The URL with its password replaced, before the host or in the query.
 
     >>> mask_url("redis://me:secret@cache:6379/0")
     'redis://me:***@cache:6379/0'
     """
     parts = urlsplit(url)
-    if parts.password is None:
+    netloc, query = parts.netloc, re.sub(r"(?<![^&])(password=)[^&]*", r"\1***", parts.query)
+    if parts.password is not None:
+        netloc = f"{parts.username or ''}:***@{netloc.rpartition('@')[2]}"
+    if (netloc, query) == (parts.netloc, parts.query):
         return url
-    host = parts.netloc.rpartition("@")[2]
-    return urlunsplit(parts._replace(netloc=f"{parts.username or ''}:***@{host}"))
+    return urlunsplit(parts._replace(netloc=netloc, query=query))
 
 
 def _from_variables(environ: Mapping[str, str]) -> dict[str, Any]:
@@ -191,23 +200,21 @@ def _from_variables(environ: Mapping[str, str]) -> dict[str, Any]:
 
 def _from_file(path: Path) -> dict[str, Any]:
     try:
-        tree = yaml.safe_load(path.read_text(encoding="utf-8"))
+        tree, _ = read_yaml(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise SettingsError(
             f"{path}: cannot be read ({error.strerror}); name an existing file with --config or "
             f"{CONFIG_VARIABLE}"
         ) from None
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise SettingsError(f"{path}: expected YAML, got {_one_line(error)}") from None
+    except YamlProblem as wrong:
+        raise SettingsError(wrong.at(path)) from None
+    except UnicodeDecodeError:
+        raise SettingsError(f"{path}: expected UTF-8 text, got other bytes") from None
     if tree is None:
         return {}
     if not isinstance(tree, dict):
         raise SettingsError(f"{path}: expected keys such as 'kafka:', got a {type(tree).__name__}")
     return tree
-
-
-def _one_line(error: Exception) -> str:
-    return " ".join(str(error).split())
 
 
 def _merged(base: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:
@@ -235,10 +242,19 @@ def load_settings(path: Path | None = None, environ: Mapping[str, str] | None = 
     try:
         return Settings.model_validate(_merged(from_file, from_variables))
     except ValidationError as error:
-        problem = explain(error, _KNOWN_KEYS)[0]
+        problem = explain(error, _KNOWN_KEYS, _shown)[0]
         variable = PREFIX + "__".join(str(part).upper() for part in problem.path)
         source = variable if _has(from_variables, problem.path) else f"{path}: {problem.key}"
         raise SettingsError(f"{source}: {problem.message}") from None
+
+
+def _shown(path: tuple[str | int, ...], value: object) -> str:
+    """What a message repeats of a value: nothing of one that is, or may hold, a secret."""
+    plain = path[-1:] == ("url",) and not re.search("[@?]", str(value))
+    number = len(path) == 1 and not isinstance(value, (str, list))
+    if path[:2] in _SECRET and not plain and not number:
+        return "a value that is not repeated here, as it may hold a secret"
+    return shown(path, value)
 
 
 def _has(tree: object, path: tuple[str | int, ...]) -> bool:

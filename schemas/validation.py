@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -32,13 +33,31 @@ class Problem:
         return ".".join(str(part) for part in self.path) or "(the whole file)"
 
 
-def explain(error: ValidationError, known: dict[str, list[str]] | None = None) -> list[Problem]:
-    """Every finding, unknown keys first (they usually cause the others)."""
-    problems = [_problem(details, known or {}) for details in error.errors()]
+def shown(path: tuple[str | int, ...], value: object) -> str:
+    """How a message repeats a value that a user gave, shortened."""
+    text = repr(value)
+    return text if len(text) <= _MAX_SHOWN else text[:_MAX_SHOWN] + "…"
+
+
+def explain(
+    error: ValidationError,
+    known: dict[str, list[str]] | None = None,
+    show: Callable[[tuple[str | int, ...], object], str] = shown,
+) -> list[Problem]:
+    """Every finding, unknown keys first (they usually cause the others).
+
+    ``known`` holds the keys that there are below each path; ``show`` says how a message repeats
+    the value at a path.
+    """
+    problems = [_problem(details, known or {}, show) for details in error.errors()]
     return sorted(problems, key=lambda problem: not problem.message.startswith("unknown key"))
 
 
-def _problem(details: Any, known: dict[str, list[str]]) -> Problem:
+def _problem(
+    details: Any,
+    known: dict[str, list[str]],
+    show: Callable[[tuple[str | int, ...], object], str],
+) -> Problem:
     location = details["loc"]
     path = tuple(part for at, part in enumerate(location) if not _is_tag(location, at))
     kind = details["type"]
@@ -54,7 +73,9 @@ def _problem(details: Any, known: dict[str, list[str]]) -> Problem:
         if colon and " " not in key:
             return Problem((*path, *key.split(".")), rest)
         return Problem(path, message)
-    return Problem(path, f"{_expected(message)}, got {_shown(details['input'])}")
+    if kind in ("model_type", "dict_type"):
+        message = "expected keys and their values"
+    return Problem(path, f"{_expected(message)}, got {show(path, details['input'])}")
 
 
 def _is_tag(location: tuple[str | int, ...], at: int) -> bool:
@@ -67,11 +88,6 @@ def _expected(message: str) -> str:
         if message.startswith(lead):
             return "expected " + message.removeprefix(lead)
     return message
-
-
-def _shown(value: object) -> str:
-    text = repr(value)
-    return text if len(text) <= _MAX_SHOWN else text[:_MAX_SHOWN] + "…"
 
 
 def _suggestion(path: tuple[str | int, ...], known: dict[str, list[str]]) -> str:

@@ -234,3 +234,11 @@ def test_a_plan_that_is_not_there_is_one_line(sensorium: Sensorium, tmp_path: Pa
     done = sensorium("train", str(tmp_path / "none.yaml"), "--out", "x")
     assert done.status == FAILED
     assert "expected a plan" in done.complaint
+
+
+def test_a_key_that_a_plan_gives_twice_is_refused(
+    sensorium: Sensorium, plan: Path, opinions: Path, tmp_path: Path
+) -> None:
+    plan.write_text(plan.read_text() + "\nseed: 2\nseed: 3\n")
+    done = sensorium("train", str(plan), "--data", str(opinions), "--out", str(tmp_path / "out"))
+    assert "seed: the key is given twice" in done.complaint

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from schemas.errors import SettingsError
-from schemas.settings import Settings, load_settings
+from schemas.settings import Settings, load_settings, mask_url
 
 
 def test_a_variable_wins_over_the_file(tmp_path: Path) -> None:
@@ -80,6 +80,58 @@ def test_secrets_are_masked_wherever_settings_are_printed() -> None:
     printed = f"{settings.masked()}"
     assert "hunter" not in printed
     assert "redis://me:***@cache:6379/0" in printed
+
+
+def test_a_password_in_the_query_of_the_url_is_masked() -> None:
+    url = "redis://cache:6379/0?db=1&password=hunter2&username=me"
+    assert mask_url(url) == "redis://cache:6379/0?db=1&password=***&username=me"
+
+
+@pytest.mark.parametrize(
+    ("variable", "value"),
+    [
+        ("SENSORIUM_REDIS__URL", "redis://:hunter2@cache:99999/0"),
+        ("SENSORIUM_REDIS__URL", "redis://cache:99999/0?password=hunter2"),
+        ("SENSORIUM_REDIS__URL", "http://me:hunter2@cache:6379/0"),
+        ("SENSORIUM_REDIS__URL", "me:hunter2@cache"),
+        ("SENSORIUM_REDIS", "redis://:hunter2@cache:6379/0"),
+        ("SENSORIUM_KAFKA", "hunter2"),
+    ],
+)
+def test_a_refused_value_that_may_hold_a_secret_is_not_repeated(variable: str, value: str) -> None:
+    with pytest.raises(SettingsError) as failed:
+        load_settings(environ={variable: value})
+    assert "hunter2" not in str(failed.value)
+
+
+def test_a_refused_password_of_a_file_is_not_repeated(tmp_path: Path) -> None:
+    path = tmp_path / "s.yaml"
+    path.write_text("kafka: {sasl_password: 12345}\n")
+    with pytest.raises(SettingsError, match="sasl_password: expected a valid string, got a value"):
+        load_settings(path, {})
+
+
+@pytest.mark.parametrize("value", ["@hunter2", "ge: hunter2", "[hunter2"])
+def test_a_line_that_is_no_yaml_is_named_but_not_repeated(tmp_path: Path, value: str) -> None:
+    path = tmp_path / "s.yaml"
+    path.write_text(f"log: {{level: info}}\nkafka: {{sasl_password: {value}}}\n")
+    with pytest.raises(SettingsError, match=r"s\.yaml:2: expected YAML") as failed:
+        load_settings(path, {})
+    assert "hunter2" not in str(failed.value)
+
+
+def test_a_key_that_is_given_twice_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "s.yaml"
+    path.write_text("kafka: {bootstrap: 'a:1'}\nredis: {}\nkafka: {bootstrap: 'b:2'}\n")
+    with pytest.raises(SettingsError, match=r"s\.yaml:3: kafka: the key is given twice"):
+        load_settings(path, {})
+
+
+def test_an_empty_group_says_that_keys_were_expected(tmp_path: Path) -> None:
+    path = tmp_path / "s.yaml"
+    path.write_text("worker:\n")
+    with pytest.raises(SettingsError, match="worker: expected keys and their values, got None"):
+        load_settings(path, {})
 
 
 def test_a_missing_file_is_one_line() -> None:

@@ -5,13 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-import yaml
 from pydantic import Field, StringConstraints, ValidationError, model_validator
 
 from schemas.inputs import Strict
 from schemas.pipeline import Pipeline
 from schemas.pipeline_file import load_pipeline
 from schemas.validation import explain
+from schemas.yaml_text import YamlProblem, read_yaml
 from workers.datasets import catalog
 from workers.errors import TrainError
 from workers.learned.plan import ModelPlan
@@ -90,13 +90,13 @@ def read_train_plan(path: Path) -> TrainPlan:
     try:
         if path.stat().st_size > _LARGEST_BYTES:
             raise TrainError(f"{path}: expected a plan of at most {_LARGEST_BYTES} bytes")
-        tree = yaml.safe_load(path.read_text(encoding="utf-8"))
+        tree, _ = read_yaml(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise TrainError(f"{path}: expected a plan, got {error.strerror}; name a file") from None
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise TrainError(
-            f"{path}: expected YAML, got {' '.join(str(error).split())[:200]}"
-        ) from None
+    except YamlProblem as wrong:
+        raise TrainError(wrong.at(path)) from None
+    except UnicodeDecodeError:
+        raise TrainError(f"{path}: expected UTF-8 text, got other bytes") from None
     if not isinstance(tree, dict):
         raise TrainError(f"{path}: expected keys such as 'name:', 'data:' and 'model:'")
     try:
