@@ -188,12 +188,11 @@ async def test_another_partition_can_be_named(rig: Pipeline, kafka: KafkaSetting
     assert isinstance(await explain(rig, SESSION, THIS, kafka, partition=here), Explanation)
 
 
-async def test_a_partition_that_the_topic_does_not_have_holds_nothing(
+async def test_a_partition_that_the_topic_does_not_have_is_refused(
     rig: Pipeline, kafka: KafkaSettings
 ) -> None:
-    missing = await explain(rig, SESSION, THIS, kafka, partition=9)
-    assert isinstance(missing, NotFound)
-    assert (missing.partition, missing.partitions) == (9, 2)
+    with pytest.raises(TopicError, match=f"{rig.results_topic}: expected a partition below 2"):
+        await explain(rig, SESSION, THIS, kafka, partition=9)
 
 
 async def test_without_a_results_topic_the_error_names_it(
