@@ -15,6 +15,8 @@ Recogniser = Callable[[bytes, str], str]
 _STILLS = frozenset({"image/jpeg", "image/png"})
 _JSON = frozenset({"application/json"})
 PCM = "audio/pcm"
+WAVS = frozenset({"audio/wav", "audio/x-wav", "audio/wave", "audio/vnd.wave"})
+FLACS = frozenset({"audio/flac", "audio/x-flac"})
 #: Features that were computed elsewhere, of any modality: float32 values, little-endian. Parameters
 #: ``dtype=f32le`` and, where all vectors of an input are equally long, ``width``.
 VECTOR = "application/vnd.sensorium.vector"
@@ -23,9 +25,7 @@ _SIGNALS: Mapping[Modality, frozenset[str]] = MappingProxyType(
     {
         Modality.VIDEO: _STILLS,
         Modality.IMAGE: _STILLS,
-        Modality.AUDIO: frozenset(
-            {PCM, "audio/wav", "audio/x-wav", "audio/vnd.wave", "audio/flac", "audio/x-flac"}
-        ),
+        Modality.AUDIO: frozenset({PCM}) | WAVS | FLACS,
         Modality.TEXT: frozenset({"text/plain", "application/json"}),
         Modality.OBJECTS: _JSON,
         Modality.SERIES: _JSON,
@@ -94,7 +94,8 @@ def _sound(value: bytes, default: str) -> str:
 
 def _writing(value: bytes, default: str) -> str:
     text = value.strip()
-    if text.startswith(b"{") and text.endswith(b"}"):
+    # What was cut off is still no plain text: the decoder has to refuse it.
+    if text.startswith(b"{") and (text.endswith(b"}") or text[1:].lstrip().startswith(b'"')):
         return "application/json"
     return default if default.startswith("text/plain") else "text/plain"
 

@@ -116,8 +116,8 @@ def decode_sample(
     Filled in where the producer is silent: the sensor is the input's only declared one, else the
     input's name; the content type what the bytes plainly are, else the input's default; the event
     time the record's timestamp; the id ``topic-partition-offset``; the length of PCM follows from
-    its size, of anything else is 0. A PCM sample's content type always comes out with rate,
-    channels and format.
+    its size, of WAV and FLAC from their header, of anything else is 0. A PCM sample's content type
+    always comes out with rate, channels and format.
 
     Raises ``EnvelopeError``; it carries ``session``, ``sensor`` and ``start_us`` as far as they
     were good, so that the bad record can still be counted in its window. Reasons, in the order

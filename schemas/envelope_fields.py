@@ -7,11 +7,12 @@ together and adds what else is known of the record.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import timedelta
 from typing import NamedTuple, NoReturn
 
-from schemas.content_type import ACCEPTED, PCM, parse_content_type, pcm_format
+from schemas.audio_length import flac_us, wav_us
+from schemas.content_type import ACCEPTED, FLACS, PCM, WAVS, parse_content_type, pcm_format
 from schemas.pipeline import ClockSpec
 from schemas.remembered import Remembered
 from schemas.sample import Modality
@@ -33,6 +34,10 @@ _TRACEPARENT = re.compile(rb"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}(?
 SESSION_END_TYPE = "sensorium.session.end.v1"
 SAMPLE_TYPE = {modality: f"sensorium.sample.{modality.value}.v1" for modality in Modality}
 SAMPLE_TYPE_BYTES = {modality: name.encode() for modality, name in SAMPLE_TYPE.items()}
+
+
+#: What tells how long an audio file in a record lasts.
+_FILES_US = dict.fromkeys(WAVS, wav_us) | dict.fromkeys(FLACS, flac_us)
 
 
 class Bad(Exception):
@@ -142,7 +147,11 @@ def read_time(time: bytes | None, timestamp_ms: int, bounds: ClockBounds) -> int
                 f"got {shown(time)}; correct the producer",
             )
     if not 0 <= start_us <= MAX_EVENT_TIME_US:
-        fail("time_out_of_range", "expected an event time from 1970 to 2255; set the clock")
+        came = f"the record timestamp {timestamp_ms} ms" if time is None else shown(time)
+        fail(
+            "time_out_of_range",
+            f"expected an event time from 1970 to 2255, got {came}; set the sensor's clock",
+        )
     if time is not None and timestamp_ms >= 0:
         ahead_us = start_us - timestamp_ms * US_PER_MS
         if not -bounds.max_behind_us <= ahead_us <= bounds.max_ahead_us:
@@ -167,10 +176,12 @@ class Content(NamedTuple):
     """A content type that its input accepts, PCM's in full.
 
     ``lengths_us``: for PCM, how long a payload of so many bytes lasts; else ``None``.
+    ``length_us``: for WAV and FLAC, how long a payload lasts; else ``None``.
     """
 
     content_type: str
-    lengths_us: Mapping[int, int] | None
+    lengths_us: Mapping[int, int] | None = None
+    length_us: Callable[[bytes], int] | None = None
 
 
 def read_content(content_type: str, default: str, modality: Modality) -> Content:
@@ -182,7 +193,7 @@ def read_content(content_type: str, default: str, modality: Modality) -> Content
     if base not in accepted:
         raise ValueError(f"expected {' or '.join(sorted(accepted))}")
     if base != PCM:
-        return Content(content_type, None)
+        return Content(content_type, length_us=_FILES_US.get(base))
     pcm = pcm_format(content_type, default)
     # Chunks come in few sizes.
     return Content(str(pcm), Remembered(pcm.duration_us))

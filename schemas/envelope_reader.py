@@ -7,6 +7,7 @@ from typing import NoReturn
 
 from schemas.content_type import recogniser
 from schemas.envelope_fields import (
+    MAX_DURATION_US,
     SAMPLE_TYPE_BYTES,
     SESSION_END_TYPE,
     SPEC_VERSION,
@@ -31,7 +32,7 @@ from schemas.inputs import InputSpec
 from schemas.pipeline import ClockSpec
 from schemas.remembered import Remembered
 from schemas.sample import Sample, SessionEnd
-from schemas.units import MAX_EVENT_TIME_US
+from schemas.units import MAX_EVENT_TIME_US, US_PER_S
 
 _SESSION_END = SESSION_END_TYPE.encode()
 
@@ -102,18 +103,23 @@ class EnvelopeReader:
             if not value or len(value) > self._max_bytes:
                 self._refuse_size(value)
             if said is None:
-                content_type, lengths_us = self._unsaid[self._recognise(value, self._default)]
+                content = self._unsaid[self._recognise(value, self._default)]
             else:
-                content_type, lengths_us = self._said[said]
+                content = self._said[said]
+            content_type, lengths_us, length_us = content
             end_us = start_us
             if duration is not None:
                 end_us += self._durations[duration]
             elif lengths_us is not None:
                 end_us += lengths_us[len(value)]
+            elif length_us is not None:
+                end_us += min(length_us(value), MAX_DURATION_US)
             if end_us > MAX_EVENT_TIME_US:
+                later_s = (end_us - MAX_EVENT_TIME_US) / US_PER_S
                 fail(
                     "time_out_of_range",
-                    "expected a sample that ends by 2255; set the sensor's clock",
+                    "expected a sample that ends by 2255, got one that ends "
+                    f"{later_s:.3f} s later; set the sensor's clock",
                 )
             return Sample(
                 session,

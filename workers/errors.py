@@ -21,6 +21,7 @@ WorkerError
 from __future__ import annotations
 
 from streams.errors import ModelUnanswered
+from workers.remedies import with_remedy
 
 
 class WorkerError(Exception):
@@ -35,12 +36,12 @@ class WorkerError(Exception):
 class CodecError(WorkerError):
     """One payload that is not what its content type says; it becomes a ``BadSample``.
 
-    ``reason`` is a short stable word for metrics and dead-letter headers; the message holds no
-    payload bytes.
+    ``reason`` is a short stable word for metrics and dead-letter headers, from which it follows
+    what the message says is to be done; the message holds no payload bytes.
     """
 
     def __init__(self, reason: str, message: str) -> None:
-        super().__init__(message)
+        super().__init__(with_remedy(reason, message))
         self.reason = reason
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import struct
 from contextlib import suppress
 from datetime import timedelta
 from typing import Any
@@ -208,6 +209,21 @@ def test_pcm_lasts_as_long_as_its_bytes_say(
     assert sample.end_us - sample.start_us == duration_us
 
 
+@pytest.mark.parametrize("content_type", [None, b"audio/wav", b"audio/x-wav", b"audio/wave"])
+def test_a_wav_lasts_as_long_as_its_header_says(content_type: bytes | None) -> None:
+    header = struct.pack("<4sIHHIIHH", b"fmt ", 16, 1, 1, 8_000, 16_000, 2, 16)
+    wav = b"RIFF\xff\0\0\0WAVE" + header + struct.pack("<4sI", b"data", 1_600) + bytes(1_600)
+    sample = decode(AUDIO, value=wav, headers=[("content-type", content_type)])
+    assert sample.end_us - sample.start_us == 100_000
+
+
+def test_a_header_that_claims_years_lasts_a_day_at_most() -> None:
+    header = struct.pack("<4sIHHIIHH", b"fmt ", 16, 1, 1, 1, 1, 1, 8)
+    wav = b"RIFF\xff\0\0\0WAVE" + header + struct.pack("<4sI", b"data", 4_000_000_000)
+    sample = decode(AUDIO, value=wav)
+    assert sample.end_us - sample.start_us == 86_400_000_000
+
+
 def test_a_duration_header_wins_over_the_size_of_the_pcm() -> None:
     sample = decode(AUDIO, value=bytes(6_400), headers=[("ce_duration", b"125")])
     assert sample.end_us - sample.start_us == 125_000
@@ -295,13 +311,21 @@ def test_a_time_that_cannot_be_printed_is_out_of_range(time: bytes) -> None:
     assert with_header("ce_time", time, timestamp_ms=-1).reason == "time_out_of_range"
 
 
+@pytest.mark.parametrize("time", [b"1969-12-31T23:59:59Z", b"9999-12-31T23:59:59.999999Z"])
+def test_a_time_out_of_range_is_told_as_it_came(time: bytes) -> None:
+    assert f"got {time.decode()!r};" in str(with_header("ce_time", time, timestamp_ms=-1))
+
+
 def test_a_record_timestamp_after_9999_is_out_of_range() -> None:
-    assert refusal(timestamp_ms=2**62).reason == "time_out_of_range"
+    error = refusal(timestamp_ms=2**62)
+    assert error.reason == "time_out_of_range"
+    assert f"got the record timestamp {2**62} ms;" in str(error)
 
 
 def test_a_chunk_that_ends_after_9999_is_out_of_range() -> None:
     error = with_header("ce_duration", b"86400000", timestamp_ms=MAX_EVENT_TIME_US // 1_000 - 1)
     assert error.reason == "time_out_of_range"
+    assert re.search(r"got one that ends 86399\.\d{3} s later;", str(error))
 
 
 @pytest.mark.parametrize("source", [b"", b"/camera", b"a b", b"\xc3\xa9", b"a" * 65, b".a"])
@@ -448,6 +472,9 @@ def test_pcm_format_of_another_type_is_refused() -> None:
         (Modality.AUDIO, b"\x00\x01" * 8, DEFAULT_CONTENT_TYPES[Modality.AUDIO]),
         (Modality.VIDEO, b"\x89PNG\r\n", "image/png"),
         (Modality.TEXT, b'{"text": "stop"}', "application/json"),
+        (Modality.TEXT, b'{"text": "st', "application/json"),
+        (Modality.TEXT, b'{ "text": ', "application/json"),
+        (Modality.TEXT, b"{laughs} stop", "text/plain;charset=utf-8"),
         (Modality.TEXT, b"stop", "text/plain;charset=utf-8"),
     ],
 )

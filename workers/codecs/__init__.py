@@ -23,6 +23,7 @@ from workers.codecs.series import decode_series
 from workers.codecs.text import decode_text
 from workers.codecs.vector import decode_vector, is_vector
 from workers.errors import CodecError
+from workers.remedies import with_remedy
 
 Array = NDArray[Any]
 
@@ -71,7 +72,7 @@ def guarded(
         name = type(error).__name__
         return BadSample("undecodable", name, f"the {modality.value} decoder failed with {name}")
     if array.dtype.kind == "f" and not np.isfinite(array).all():
-        return BadSample(
-            "non_finite_value", "CodecError", f"{modality.value}: a value is NaN or infinite"
-        )
+        reason = "non_finite_value"
+        message = with_remedy(reason, f"{modality.value}: a value is NaN or infinite")
+        return BadSample(reason, "CodecError", message)
     return array

@@ -11,6 +11,8 @@ import soundfile
 import soxr
 from numpy.typing import NDArray
 
+from schemas.audio_length import WAV_UNKNOWN_SIZES
+from schemas.content_type import FLACS, WAVS
 from workers.codecs.media_type import MediaType
 from workers.codecs.mel import RATE_HZ, log_mel
 from workers.errors import CodecError
@@ -20,16 +22,7 @@ MAX_CHANNELS = 8
 #: One sample's chunk; at 60 s the spectrogram has 6,000 frames (768 KB).
 MAX_SECONDS = 60
 _PCM_TYPES: dict[str, np.dtype[Any]] = {"s16le": np.dtype("<i2"), "f32le": np.dtype("<f4")}
-_CONTAINERS = {
-    "audio/wav": "wav",
-    "audio/x-wav": "wav",
-    "audio/wave": "wav",
-    "audio/vnd.wave": "wav",
-    "audio/flac": "flac",
-    "audio/x-flac": "flac",
-}
-#: Size of a WAV data chunk whose writer could not go back and fill it in.
-_UNKNOWN_SIZES = (0, 0xFFFFFFFF)
+_CONTAINERS = dict.fromkeys(WAVS, "wav") | dict.fromkeys(FLACS, "flac")
 
 
 def _check_form(rate_hz: int, channels: int, frames: int) -> None:
@@ -77,7 +70,7 @@ def _check_wav_length(payload: bytes) -> None:
         kind, size = struct.unpack_from("<4sI", payload, position)
         if kind == b"data":
             missing = position + 8 + size - len(payload)
-            if missing > 0 and size not in _UNKNOWN_SIZES:
+            if missing > 0 and size not in WAV_UNKNOWN_SIZES:
                 raise CodecError("truncated_wav", f"WAV: {missing} bytes of its data are missing")
             return
         position += 8 + size + size % 2

@@ -119,8 +119,7 @@ def read_header(payload: bytes) -> ImageHeader:
     if pixels > MAX_PIXELS:
         raise CodecError(
             "image_too_large",
-            f"expected at most {MAX_PIXELS} pixels, the header says "
-            f"{header.width}x{header.height}; send a smaller image",
+            f"expected at most {MAX_PIXELS} pixels, the header says {header.width}x{header.height}",
         )
     return header
 
