@@ -90,9 +90,9 @@ class Tile(msgspec.Struct, array_like=True):
         if record.kind == SAMPLE:
             self.accepted[at] = self.accepted.get(at, 0) + 1
 
-    def drop_oldest(self, input: int) -> int:
-        """Take the bytes of the sample of an input that came first; returns how many, 0 where
-        there is no sample.
+    def drop_oldest(self, input: int) -> Entry | None:
+        """Take the bytes of the sample of an input that came first; returns it as it was, ``None``
+        where there is no sample.
         """
         for run in self.runs:
             for position, record in enumerate(run.records if run.input == input else ()):
@@ -100,8 +100,8 @@ class Tile(msgspec.Struct, array_like=True):
                     run.records[position] = dropped(record)
                     run.plain = False
                     self.size -= len(record.feature)
-                    return len(record.feature)
-        return 0
+                    return record
+        return None
 
 
 def dropped(record: Entry) -> Entry:

@@ -173,11 +173,23 @@ def _has_room(
 def _drop_oldest(spec: AlignSpec, session: Session, input: int, tiles: Sequence[int]) -> bool:
     for index in tiles:
         if rules.is_whole_tile(spec, index, session.closed):
-            size = session.tiles[index].drop_oldest(input)
-            if size:
-                session.size -= size
+            record = session.tiles[index].drop_oldest(input)
+            if record is not None:
+                session.size -= len(record.feature or b"")
+                _let_go(session, input, record)
                 return True
     return False
+
+
+def _let_go(session: Session, input: int, record: Entry) -> None:
+    """Do not hold what counts as dropped, if it was held."""
+    at = session.places[input, record.sensor]
+    held = session.held.get(at, [])
+    left = [one for one in held if one.records[0].offset != record.offset]
+    if len(left) < len(held):
+        session.held[at] = left
+        session.size -= size_of(record)
+        session.lowest_is_old = True
 
 
 def _revise_late(spec: AlignSpec, session: Session, start_us: int) -> None:

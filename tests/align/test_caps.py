@@ -54,6 +54,20 @@ async def test_the_oldest_makes_room_within_its_window_and_is_counted(world: Wor
     assert counts(await flushed(store)) == {0: ([1, 2], 1)}
 
 
+async def test_what_is_dropped_is_not_held_either(world: World) -> None:
+    held = rule("video", matcher="hold", max_age_us=1_000, sensors=("cam",), overload="drop_oldest")
+    limited = spec_of(held, max_window_bytes=2 * SAMPLE + OVERHEAD_BYTES)
+    store, _ = await fed(world, limited, 30, 10, 20)
+    assert counts(await flushed(store)) == {0: ([2], 1)}
+
+
+async def test_what_was_held_and_dropped_gives_its_bytes_back(world: World) -> None:
+    held = rule("video", matcher="hold", max_age_us=1_000, sensors=("cam",), overload="drop_oldest")
+    limited = spec_of(held, max_window_bytes=2 * SAMPLE + OVERHEAD_BYTES)
+    _, applied = await fed(world, limited, 30, 10, 20)
+    assert applied.size == 4 * SAMPLE + OVERHEAD_BYTES
+
+
 async def test_the_bytes_of_one_window_do_not_count_against_the_next(world: World) -> None:
     limit = spec("drop_newest", max_window_bytes=2 * SAMPLE)
     store, _ = await fed(world, limit, 10, 20, 110, 120, 130)

@@ -130,7 +130,8 @@ def test_what_one_sensor_gave(changes: dict[str, Any], words: str) -> None:
 
 def test_a_flush_is_told_of() -> None:
     assert said(closing=Closing(True, None, ("cam",)))[0] == (
-        "Every sensor was idle: the window was flushed and not closed by a watermark."
+        "Every sensor was idle, or its session had ended: the window was flushed, not closed by "
+        "a watermark."
     )
 
 

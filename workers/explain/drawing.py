@@ -91,7 +91,7 @@ def _watermark(explanation: Explanation) -> str:
     if not closing.recorded:
         return "not recorded"
     if closing.watermark_us is None:
-        return "none: flushed, because every sensor was idle"
+        return "none: flushed, as every sensor was idle or ended"
     past_ms = (closing.watermark_us - explanation.window.end_us) / US_PER_MS
     side = "past" if past_ms >= 0 else "before"
     end = f"{lasting(abs(past_ms))} {side} the window's end"

@@ -48,7 +48,10 @@ def _state(explanation: Explanation) -> Iterator[str]:
     if not newest.final:
         yield f"Revision {newest.revision} is not final: another will follow."
     if closing.recorded and closing.watermark_us is None:
-        yield "Every sensor was idle: the window was flushed and not closed by a watermark."
+        yield (
+            "Every sensor was idle, or its session had ended: the window was flushed, not closed "
+            "by a watermark."
+        )
     absent = {sensor.name for sensor in explanation.sensors if sensor.use.absent}
     waived = [name for name in closing.idle if name not in absent]
     if waived and closing.watermark_us is not None:
