@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Literal
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
@@ -59,6 +60,12 @@ class Metrics:
             "sensorium_absent_sensors",
             "Sensors without a sample in a final window, by reason.",
             ("pipeline", "modality", "reason"),
+            registry=self.registry,
+        )
+        self._numbers = Counter(
+            "sensorium_sequence_numbers",
+            "Producers' sequence numbers that are missing in final windows, or came again.",
+            ("pipeline", "modality", "outcome"),
             registry=self.registry,
         )
         self._lateness = Histogram(
@@ -163,6 +170,9 @@ class Metrics:
 
     def absent(self, modality: str, reason: str, count: int) -> None:
         self._absent.labels(self._pipeline, modality, reason).inc(count)
+
+    def sequence_numbers(self, modality: str, outcome: Literal["missing", "again"], n: int) -> None:
+        self._numbers.labels(self._pipeline, modality, outcome).inc(n)
 
     def lateness(self, reason: str, seconds: float) -> None:
         self._lateness.labels(self._pipeline, reason).observe(seconds)

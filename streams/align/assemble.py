@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import accumulate
 from operator import attrgetter, itemgetter
 from typing import NamedTuple
 
@@ -128,11 +129,11 @@ def _tally(
 ) -> SensorTally:
     kinds = [record.kind for record in own]
     offsets = sorted([r.offset for r, kind in zip(own, kinds, strict=True) if kind == SAMPLE])
-    numbered = [
+    numbered = sorted(
         (r.start_us, r.offset, r.sequence)
         for r, kind in zip(own, kinds, strict=True)
         if kind != PART and r.sequence is not None
-    ]
+    )
     gaps, repeats = _count_numbers([number for _, _, number in numbered], before)
     passing = max([one for one in numbered if one[0] < passes_us], default=None)
     newest = max(
@@ -154,17 +155,34 @@ def _tally(
 
 
 def _count_numbers(numbers: Sequence[int], before: int | None) -> tuple[int, int]:
-    """Sequence numbers that are missing, and that came again; ``before``: the one before them.
+    """Sequence numbers, in order of event time, that are missing, and that came again; ``before``:
+    the one before them.
 
-    One that is above all of them says that the numbers began anew, or came in disorder.
+    One that is above all of them says that the numbers began anew, or came in disorder. They began
+    anew in the window, too, where all from one on are below all before it.
     """
     if not numbers:
         return 0, 0
-    known = set(numbers)
-    repeats = len(numbers) - len(known - {before})
-    if before is not None and before < max(known):
-        known.add(before)
-    return max(known) - min(known) + 1 - len(known), repeats
+    repeats = len(numbers) - len(set(numbers) - {before})
+    first, *anew = _counts_of_their_own(numbers)
+    if before is not None and before < max(first):
+        first.add(before)
+    gaps = sum(max(known) - min(known) + 1 - len(known) for known in (first, *anew))
+    return gaps, repeats
+
+
+def _counts_of_their_own(numbers: Sequence[int]) -> list[set[int]]:
+    """The numbers of a window, apart wherever the sensor began to count anew."""
+    highest_from = list(accumulate(reversed(numbers), max))[::-1]
+    counts: list[set[int]] = []
+    lowest = NEVER
+    for number, highest in zip(numbers, highest_from, strict=True):
+        if not counts or highest < lowest:
+            counts.append(set())
+            lowest = number
+        counts[-1].add(number)
+        lowest = min(lowest, number)
+    return counts
 
 
 def _labels(

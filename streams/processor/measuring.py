@@ -16,6 +16,8 @@ def measure(fused: Fused, metrics: Metrics, now_ms: int) -> None:
     by_cause: Counter[tuple[bool, str]] = Counter()
     absent: Counter[tuple[str, str]] = Counter()
     dropped: Counter[str] = Counter()
+    missing: Counter[str] = Counter()
+    again: Counter[str] = Counter()
     final = [result for _, result in fused.results if result.final]
     for result in final:
         for use in result.sensors.values():
@@ -23,6 +25,10 @@ def measure(fused: Fused, metrics: Metrics, now_ms: int) -> None:
                 absent[use.modality, use.absent] += 1
             if use.dropped:
                 dropped[use.modality] += use.dropped
+            if use.gaps:
+                missing[use.modality] += use.gaps
+            if use.repeats:
+                again[use.modality] += use.repeats
     for _, result in fused.results:
         by_cause[result.final, result.cause] += 1
         if result.failure is not msgspec.UNSET:
@@ -44,5 +50,9 @@ def measure(fused: Fused, metrics: Metrics, now_ms: int) -> None:
         metrics.absent(modality, reason, count)
     for modality, count in dropped.items():
         metrics.samples(modality, "dropped", count)
+    for modality, count in missing.items():
+        metrics.sequence_numbers(modality, "missing", count)
+    for modality, count in again.items():
+        metrics.sequence_numbers(modality, "again", count)
     for _, event in fused.events:
         metrics.event(event.action)

@@ -69,6 +69,23 @@ async def test_numbers_that_begin_anew_are_no_gap(world: World) -> None:
     assert gaps(windows) == {0: 0, 100: 0, 200: 0}
 
 
+async def test_numbers_that_begin_anew_within_a_window_are_no_gap(world: World) -> None:
+    windows = await windows_of(world, TUMBLING, (10, 700), (20, 702), (30, 0), (40, 3), (50, 4))
+    assert gaps(windows) == {0: 1 + 2}
+
+
+async def test_numbers_that_began_anew_are_counted_on_from_in_the_next_window(
+    world: World,
+) -> None:
+    windows = await windows_of(world, TUMBLING, (10, 700), (20, 0), (130, 3))
+    assert gaps(windows) == {0: 0, 100: 2}
+
+
+async def test_numbers_in_disorder_within_a_window_are_no_beginning_anew(world: World) -> None:
+    windows = await windows_of(world, TUMBLING, (10, 1), (20, 5), (30, 3))
+    assert gaps(windows) == {0: 2}
+
+
 async def test_samples_without_numbers_in_between_hide_no_gap(world: World) -> None:
     windows = await windows_of(world, TUMBLING, (50, 1), (150, None), (250, 4))
     assert gaps(windows) == {0: 0, 100: 0, 200: 2}

@@ -146,6 +146,7 @@ class FakeEngine:
         session: bytes | None = b"s",
         sensor: str | None = None,
         arrival_ms: int | None = None,
+        sequence: int | None = None,
     ) -> int:
         """Append one sample; returns its offset. ``arrival_ms``: the record's own timestamp."""
         spec = self.pipeline.inputs[name]
@@ -157,6 +158,7 @@ class FakeEngine:
             modality=spec.modality,
             start_us=at_ms * 1000,
             content_type=spec.default_content_type,
+            sequence=sequence,
         )
         arrived_ms = at_ms if arrival_ms is None else arrival_ms
         self.log[tp].append(Record(tp.topic, 0, offset, arrived_ms, session, payload, headers))
