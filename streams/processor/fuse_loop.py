@@ -9,8 +9,8 @@ For one batch, in this order:
 6. commit that.
 Where the model is elsewhere and does not answer, step 2 is done again until it does; on the way
 out the windows stay leased, and the next owner is handed them again.
-Steps 3 to 6 of a batch go on while 1 and 2 of the next are done. A crash between any two repeats
-the later steps with the same ids and the same content.
+Steps 3 to 6 (``streams.processor.delivery``) of a batch go on while 1 and 2 of the next are done. A
+crash between any two repeats the later steps with the same ids and the same content.
 """
 
 from __future__ import annotations
@@ -23,14 +23,12 @@ from dataclasses import dataclass
 from schemas.pipeline import Pipeline
 from streams.align.spec import AlignSpec
 from streams.align.store import WindowStore
-from streams.align.types import Window, WindowKey
+from streams.align.types import Window
 from streams.compute import Compute
 from streams.engine.port import Engine
 from streams.metrics import Metrics
-from streams.processor.culprits import Culprits
+from streams.processor.delivery import Delivery, unwatched
 from streams.processor.fusing import Fused, fuse_windows
-from streams.processor.measuring import measure
-from streams.processor.outputs import event_record, result_record
 from streams.processor.shard import Shard
 from streams.processor.shards import OwnedShards
 from streams.processor.waiting import LAST_CALL_S, until_answered
@@ -45,10 +43,6 @@ class FuseLimits:
     lease_ms: int = 30_000
     max_due_windows: int = 2_000
     batches_at_once: int = 1
-
-
-def unwatched(fused: Fused) -> None:
-    """Nobody wants to know of published batches."""
 
 
 class FuseLoop:
@@ -73,11 +67,9 @@ class FuseLoop:
         self._store = store
         self._compute = compute
         self._shards = shards
-        self._metrics = metrics
         self._limits = limits
         self._clock_ms = clock_ms
-        self._published = published
-        self._culprits = Culprits(pipeline, metrics)
+        self._delivery = Delivery(pipeline, store, shards, metrics, clock_ms, published)
         #: Set while no window is due.
         self.quiet = asyncio.Event()
         self._wake = asyncio.Event()
@@ -175,7 +167,8 @@ class FuseLoop:
             await self._publishing_done()
             if fused is None:
                 return False
-            self._publishing = asyncio.create_task(self._complete(fused), name="publish")
+            delivering = self._delivery.deliver(self._engine, fused)
+            self._publishing = asyncio.create_task(delivering, name="publish")
             return True
 
     async def _fuse(self, windows: Sequence[Window]) -> Fused | None:
@@ -211,13 +204,6 @@ class FuseLoop:
         await publishing
         return True
 
-    async def _complete(self, fused: Fused) -> None:
-        await self._culprits.divert(self._engine, fused.culprits)
-        await self._publish(fused)
-        for number in sorted({window.shard for window in fused.windows}):
-            if (shard := self._shards.get(number)) is not None:
-                await self._shards.guarded(shard, self._finish(shard, fused))
-
     async def _lease(self) -> list[Window]:
         windows: list[Window] = []
         most = self._pipeline.model.max_batch * self._limits.batches_at_once
@@ -238,36 +224,3 @@ class FuseLoop:
             # Fewer than asked for: none is left but those already out on lease.
             shard.due = max(1, shard.due - len(leased)) if len(leased) == limit else 0
             into.extend(leased)
-
-    async def _publish(self, fused: Fused) -> None:
-        records = [
-            result_record(self._pipeline, shard, result, fused.states.get(result.id))
-            for shard, result in fused.results
-        ]
-        records += [event_record(self._pipeline, shard, event) for shard, event in fused.events]
-        await self._engine.publish(records)
-        measure(fused, self._metrics, self._clock_ms())
-        self._published(fused)
-
-    async def _finish(self, shard: Shard, fused: Fused) -> None:
-        keys = _keys(fused.windows, shard.number)
-        states, model_states = (
-            {session: state for (number, session), state in each.items() if number == shard.number}
-            for each in (fused.event_states, fused.model_states)
-        )
-        async with shard.lock:
-            if shard.usable:
-                finished = await self._store.ack(shard.number, keys, [], states, model_states)
-                self._shards.commit_through(shard, finished)
-                if shard.clocks is not None:
-                    for key in keys:
-                        if key.over:
-                            shard.clocks.forget(key.session)
-
-
-def _keys(windows: Sequence[Window], shard: int) -> list[WindowKey]:
-    return [
-        WindowKey(each.session, each.start_us, each.over)
-        for each in windows
-        if each.shard == shard and each.final
-    ]

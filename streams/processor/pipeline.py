@@ -16,7 +16,8 @@ from streams.align.types import Applied, Batch, LateSample
 from streams.compute import Compute
 from streams.engine.port import Engine
 from streams.metrics import Metrics
-from streams.processor.fuse_loop import FuseLimits, FuseLoop, unwatched
+from streams.processor.delivery import unwatched
+from streams.processor.fuse_loop import FuseLimits, FuseLoop
 from streams.processor.history import ResultLog
 from streams.processor.intake import Intake, take_in
 from streams.processor.live_model import LiveModel

@@ -164,7 +164,7 @@ class _Run:
                 ),
             )
             chosen = order[start : start + self._rules.batch_windows].tolist()
-            losses.append(self._trainon_device(chosen, rng))
+            losses.append(self._train_on(chosen, rng))
             self._step += 1
             observer.step()
         self._average.after_epoch(self._network, epoch)
@@ -178,7 +178,7 @@ class _Run:
             seconds=round(time.monotonic() - began_s, 3),
         )
 
-    def _trainon_device(self, chosen: list[int], rng: np.random.Generator) -> float:
+    def _train_on(self, chosen: list[int], rng: np.random.Generator) -> float:
         rules, network = self._rules, self._network
         batches = self._training.batch(chosen, rng if rules.augment else None)
         truth = {
