@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import math
 import time
-from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -27,6 +26,7 @@ from workers.train.checkpoint import (
     on_device,
     save_checkpoint,
 )
+from workers.train.course import Course
 from workers.train.examples import Examples, fit_encoders, resolved_plan
 from workers.train.loss import answer, hide_inputs, label_weights, loss_of, only_one_input
 from workers.train.observing import Observer, Unobserved
@@ -114,33 +114,31 @@ class _Run:
         }
         self._optimizer = make_optimizer(self._network, rules)
         self._average = WeightAverage(rules.average)
-        self._best: tuple[int, dict[str, Tensor]] = (0, {})
-        self._curve: list[Epoch] = []
-        self._step = 0
+        self._course = Course(rules)
         self._per_epoch = math.ceil(len(self._training) / rules.batch_windows)
         told = [resolved.model_dump_json(), rules.model_dump_json(), str(seed)]
         told += [f"{one.session}/{one.start_us}/{one.labels}" for one in training.windows]
         self._digest = hashlib.sha256("\x1f".join(told).encode()).hexdigest()
 
     def run(self, checkpoints: Path | None, resume: bool, observer: Observer) -> TrainedModel:
+        course = self._course
         if checkpoints is not None:
             if resume:
                 self._load(checkpoints)
             else:
                 discard_checkpoints(checkpoints)
-        observer.begun(self._rules.epochs - len(self._curve), self._per_epoch)
-        while len(self._curve) < self._rules.epochs and not self._is_stale():
-            found = self._epoch(len(self._curve) + 1, observer)
-            self._curve.append(found)
-            self._keep(found)
+        observer.begun(self._rules.epochs - len(course.curve), self._per_epoch)
+        while not course.is_over():
+            found = self._epoch(len(course.curve) + 1, observer)
+            course.add(found, self._average.weights(self._network))
             if checkpoints is not None:
                 self._save(checkpoints)
             observer.epoch(found)
-        kept, weights = self._chosen()
+        kept, weights = course.chosen(self._average.weights(self._network))
         self._network.load_state_dict(weights)
         network = self._network.cpu().eval()
         return TrainedModel(
-            network, self._modality_of, tuple(self._curve), kept, self._rules, self._seed
+            network, self._modality_of, tuple(course.curve), kept, self._rules, self._seed
         )
 
     def _epoch(self, epoch: int, observer: Observer) -> Epoch:
@@ -149,7 +147,7 @@ class _Run:
         torch.manual_seed(self._seed * 1_000_003 + epoch)
         rng = np.random.default_rng([self._seed, epoch])
         self._network.train()
-        scores = [one.score for one in self._curve if one.score is not None]
+        scores = self._course.scores()
         order = rng.permutation(len(self._training))
         losses, rate = [], 0.0
         for start in range(0, len(order), self._rules.batch_windows):
@@ -157,7 +155,7 @@ class _Run:
                 self._optimizer,
                 factor(
                     self._rules.schedule,
-                    self._step,
+                    self._course.step,
                     self._per_epoch * self._rules.epochs,
                     epoch,
                     scores,
@@ -165,7 +163,7 @@ class _Run:
             )
             chosen = order[start : start + self._rules.batch_windows].tolist()
             losses.append(self._train_on(chosen, rng))
-            self._step += 1
+            self._course.step += 1
             observer.step()
         self._average.after_epoch(self._network, epoch)
         found = self._validated()
@@ -198,8 +196,8 @@ class _Run:
             loss = loss + rules.alone * also
         if not bool(torch.isfinite(loss)):
             raise TrainError(
-                f"step {self._step}: expected a finite loss, got {float(loss.detach())}; lower "
-                "optimisation.learning_rate"
+                f"step {self._course.step}: expected a finite loss, got {float(loss.detach())}; "
+                "lower optimisation.learning_rate"
             )
         self._optimizer.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
@@ -218,40 +216,18 @@ class _Run:
         self._network.load_state_dict(own)
         return found
 
-    def _keep(self, found: Epoch) -> None:
-        """Keep the weights where the epoch is the best so far; of equals the later one."""
-        if found.score is None or self._rules.select == "last":
-            return
-        best = self._curve[self._best[0] - 1].score if self._best[0] else None
-        if best is None or found.score >= best:
-            weights = self._average.weights(self._network)
-            self._best = found.epoch, {name: value.clone() for name, value in weights.items()}
-
-    def _chosen(self) -> tuple[int, Mapping[str, Tensor]]:
-        if self._best[0]:
-            return self._best
-        return len(self._curve), self._average.weights(self._network)
-
-    def _is_stale(self) -> bool:
-        patience = self._rules.early_stopping.patience
-        return (
-            patience is not None
-            and self._best[0] > 0
-            and len(self._curve) - self._best[0] >= patience
-        )
-
     def _save(self, folder: Path) -> None:
         tensors = {_NETWORK + name: value for name, value in self._network.state_dict().items()}
         tensors |= {_AVERAGE + name: value for name, value in self._average.tensors.items()}
-        tensors |= {_BEST + name: value for name, value in self._best[1].items()}
+        tensors |= {_BEST + name: value for name, value in self._course.best.items()}
         tensors |= state_tensors(self._optimizer)
         state = State(
             self._digest,
-            len(self._curve),
-            self._step,
-            self._best[0],
+            len(self._course.curve),
+            self._course.step,
+            self._course.best_epoch,
             self._average.count,
-            self._curve,
+            self._course.curve,
         )
         save_checkpoint(folder, state, tensors)
 
@@ -267,8 +243,13 @@ class _Run:
             raise TrainError(f"{folder}: the newest checkpoint does not fit; remove it") from None
         self._average.tensors = on_device(below(tensors, _AVERAGE), self._device)
         self._average.count = state.averaged
-        self._best = state.best_epoch, on_device(below(tensors, _BEST), self._device)
-        self._curve, self._step = list(state.curve), state.step
+        course = self._course
+        course.curve, course.step, course.best_epoch = (
+            list(state.curve),
+            state.step,
+            state.best_epoch,
+        )
+        course.best = on_device(below(tensors, _BEST), self._device)
 
 
 def _to(tensor: Tensor | None, device: torch.device) -> Tensor | None:
