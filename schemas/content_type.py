@@ -85,11 +85,30 @@ def _still(value: bytes, default: str) -> str:
     return "image/png" if value.startswith(b"\x89PNG") else default
 
 
+#: How files begin that are no input's: named, they are refused; taken for PCM, they would be heard
+#: as noise. Long enough that a chunk of PCM does not begin so once in years. MPEG frames have no
+#: such beginning.
+_OTHER_SOUNDS: tuple[tuple[bytes, str], ...] = (
+    (b"OggS\x00", "audio/ogg"),
+    (b"\x1aE\xdf\xa3", "audio/webm"),
+    (b"#!AMR", "audio/amr"),
+    (b"ID3\x03\x00", "audio/mpeg"),
+    (b"ID3\x04\x00", "audio/mpeg"),
+    (b".snd\x00\x00", "audio/basic"),
+)
+_OTHER_STARTS = tuple(start for start, _ in _OTHER_SOUNDS)
+
+
 def _sound(value: bytes, default: str) -> str:
     if value.startswith(b"fLaC"):
         return "audio/flac"
-    is_wave = value.startswith(b"RIFF") and value[8:12] == b"WAVE"
-    return "audio/wav" if is_wave else default
+    if value.startswith(b"RIFF") and value[8:12] == b"WAVE":
+        return "audio/wav"
+    if value[:2] == b"\x00\x00" and value[4:8] == b"ftyp":
+        return "audio/mp4"
+    if value.startswith(_OTHER_STARTS):
+        return next(kind for start, kind in _OTHER_SOUNDS if value.startswith(start))
+    return default
 
 
 def _writing(value: bytes, default: str) -> str:

@@ -19,6 +19,26 @@ JSON_PAYLOADS: dict[Modality, tuple[Any, ...]] = {
     Modality.OBJECTS: (ObjectList,),
     Modality.SERIES: (Readings, Waveforms),
 }
+#: What the bytes of the others are.
+_FILE = "a whole JPEG or PNG file"
+_BYTES: Mapping[Modality, str] = MappingProxyType(
+    {
+        Modality.VIDEO: _FILE,
+        Modality.IMAGE: _FILE,
+        Modality.AUDIO: "audio/pcm: interleaved values without a header, as its parameters say "
+        "(rate 8000 to 48000, channels, format s16le or f32le; what they leave out is as in the "
+        "input's content_type, 16000, 1 and s16le by default); else a whole WAV or FLAC file",
+        Modality.POINTS: "of each return four float32, little-endian: x forward, y left, z up in "
+        "metres, intensity (0 to 1, or to 255); application/octet-stream is read as the same",
+    }
+)
+#: What a payload may be besides.
+_ELSE: Mapping[Modality, str] = MappingProxyType(
+    {
+        Modality.TEXT: "As text/plain the text alone, in UTF-8.",
+        Modality.OBJECTS: "Or the list of objects alone.",
+    }
+)
 _NONE: Mapping[str, Any] = MappingProxyType({})
 _KEY = {"kafka": {"key": {"type": "string", "description": "the session"}}}
 
@@ -59,11 +79,9 @@ def sample_message(modality: Modality, schemas: dict[str, Any]) -> dict[str, Any
     if modality in JSON_PAYLOADS:
         message["payload"] = _inlined(JSON_PAYLOADS[modality], schemas)
     else:
-        message["payload"] = {
-            "type": "string",
-            "format": "binary",
-            "description": "raw bytes of the content type",
-        }
+        message["payload"] = {"type": "string", "format": "binary", "description": _BYTES[modality]}
+    if modality in _ELSE:
+        message["description"] = _ELSE[modality]
     return message
 
 

@@ -144,8 +144,9 @@ class Result(msgspec.Struct, frozen=True):
     ``cause``: the watermark (or a flush) that closed the window, ``early``, a first look before
     that, or ``late``, samples that came while lateness is allowed. ``modalities``: the model's own
     shares, of attention where it has any. ``contributions``: only where the pipeline file asks for
-    them. ``failure``: why the model has no answer, where it failed on the window and no single
-    sample was to blame; ``tasks`` and ``modalities`` are empty then. ``scores``: by task, of those
+    them. ``failure``: why there is no answer, where the model failed on the window and no single
+    sample was to blame, or where no sample could be used (``nothing_used``); ``tasks`` and
+    ``modalities`` are empty then. ``scores``: by task, of those
     that a published rule answers. ``objects``: only of a model that tracks objects; those that it
     knows of after this window, by id.
     """

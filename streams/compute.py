@@ -80,6 +80,11 @@ class Fusion:
     state: bytes | None = None
 
 
+#: The answer to a window of which no sample could be used: a model that keeps nothing of a session
+#: could only say what is most common, and that would open or close events.
+NOTHING_USED = Fusion({}, {}, failure="nothing_used")
+
+
 class Cutter(Protocol):
     """How samples that are intervals are cut."""
 

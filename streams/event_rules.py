@@ -6,6 +6,9 @@ An event of one kind is, per session, in one of three states:
                  ▲                │
                  └──p < open_at───┘
 
+A track of which no result told anything for so long that its session would have been over is
+closed, or forgotten, as it would have been then: live and as a backlog, events are the same.
+
 The state is a function of the session's final results in window order, so it can be rebuilt from
 the results topic, and a repeated result gives the same changes with the same ids.
 """
@@ -13,6 +16,7 @@ the results topic, and a repeated result gives the same changes with the same id
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import timedelta
 
 import msgspec
 
@@ -46,10 +50,14 @@ State = dict[str, Track]
 _DECIMALS = 6
 
 
-def step(specs: Sequence[EventSpec], state: State, result: Result) -> tuple[State, list[Event]]:
+def step(
+    specs: Sequence[EventSpec],
+    state: State,
+    result: Result,
+    session_timeout: timedelta = timedelta.max,
+) -> tuple[State, list[Event]]:
     """Advance a session's events by its next final result; returns new state and changes."""
-    tracks = dict(state)
-    changes: list[Event] = []
+    tracks, changes = _without_lapsed(specs, state, result, session_timeout)
     for spec in specs:
         task = result.tasks.get(spec.task)
         if task is None or spec.label not in task.probabilities:
@@ -65,6 +73,26 @@ def step(specs: Sequence[EventSpec], state: State, result: Result) -> tuple[Stat
         else:
             tracks[spec.name] = track
     return tracks, changes
+
+
+def _without_lapsed(
+    specs: Sequence[EventSpec], state: State, result: Result, session_timeout: timedelta
+) -> tuple[State, list[Event]]:
+    """The tracks that go on, and what closes the others."""
+    start_us = iso_to_us(result.window.start)
+    lapsed = {
+        name: track
+        for name, track in state.items()
+        if start_us - track.until_us > to_us(session_timeout)
+    }
+    if not lapsed:
+        return dict(state), []
+    size_us = iso_to_us(result.window.end) - start_us
+    changes: list[Event] = []
+    for name, track in lapsed.items():
+        newest_us = track.until_us - size_us
+        changes += close_all(specs, {name: track}, result.pipeline, result.session, newest_us)
+    return {name: track for name, track in state.items() if name not in lapsed}, changes
 
 
 def close_all(

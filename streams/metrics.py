@@ -101,7 +101,7 @@ class Metrics:
         )
         self._unanswered = Counter(
             "sensorium_unanswered_windows",
-            "Results without tasks, because the model failed on their window, by reason.",
+            "Results without tasks: the model failed on their window, or nothing in it was used.",
             ("pipeline", "reason"),
             registry=self.registry,
         )

@@ -52,7 +52,9 @@ def gives_events(pipeline: Pipeline, result: Result) -> bool:
 
 def step(pipeline: Pipeline, state: State, result: Result) -> tuple[State, list[AnyEvent]]:
     """Advance a session's events by its next final result; returns new state and changes."""
-    tracks, told = event_rules.step(pipeline.events, state.tracks, result)
+    tracks, told = event_rules.step(
+        pipeline.events, state.tracks, result, pipeline.limits.session_timeout
+    )
     objects, changed = step_objects(pipeline.objects, state.objects, result)
     situations, speeds, arisen = step_situations(
         pipeline.situations, state.situations, state.speeds, result

@@ -15,17 +15,23 @@ from streams.feed.times import TimeColumn, find_time_column
 from streams.feed.track import Reading, ReadOptions, Track
 
 _ACRONYM = re.compile(r"([A-Z]{2,})([A-Z][a-z]+)")
+#: A unit behind a name, of those in which channels are known: a channel in another unit keeps it in
+#: its name, and so is another channel.
+_UNIT = re.compile(
+    r"[(\[]\s*(%|°\s?C|bpm|mm\s?Hg|((1|beats|breaths)\s?)?/\s?min|m/s|rad/s)\s*[)\]]\s*$",
+    re.IGNORECASE,
+)
 
 
 def channel_name(name: str) -> str:
-    """A channel's name in lower case with underscores.
+    """A channel's name in lower case with underscores, without the unit where it is the usual one.
 
     >>> [channel_name(n) for n in ("HR", "ABPSys", "SpO2", "NBPMean", "Resp Rate (1/min)")]
-    ['hr', 'abp_sys', 'spo2', 'nbp_mean', 'resp_rate_1_min']
-    >>> channel_name("ABPDias")
-    'abp_dia'
+    ['hr', 'abp_sys', 'spo2', 'nbp_mean', 'resp_rate']
+    >>> [channel_name(n) for n in ("ABPDias", "Temp (°C)", "Temp (°F)", "NBP Sys [mmHg]")]
+    ['abp_dia', 'temp', 'temp_f', 'nbp_sys']
     """
-    spaced = _ACRONYM.sub(r"\1_\2", name)
+    spaced = _ACRONYM.sub(r"\1_\2", _UNIT.sub("", name))
     lowered = "_".join(re.findall(r"[a-z0-9]+", spaced.lower()))
     return lowered.removesuffix("s") if lowered.endswith("_dias") else lowered
 
@@ -95,6 +101,10 @@ def vitals_tracks(path: Path, options: ReadOptions) -> list[Track]:
     line, first = next(_rows(path), (0, {}))
     if not line:
         raise FeedError(f"{path}: expected rows of signals, got none; check the file")
+    if len(first) == 1 and (mark := next((m for m in ";\t|" if m in next(iter(first))), None)):
+        raise FeedError(
+            f"{path}:1: expected columns between commas, got {mark!r}; export it with commas"
+        )
     try:
         column = None if options.interval_s is not None else find_time_column(first, first)
     except ValueError as error:

@@ -86,12 +86,15 @@ def windows(model: Model, count: int = 12) -> list[Window]:
 
 
 def distance(first: Fusion, second: Fusion) -> float:
-    """Largest difference of a probability."""
+    """Largest difference of a probability; 0 where neither has an answer."""
     assert {t: set(p) for t, p in first.tasks.items()} == {
         t: set(p) for t, p in second.tasks.items()
     }
     return max(
-        abs(value - second.tasks[task][label])
-        for task, probabilities in first.tasks.items()
-        for label, value in probabilities.items()
+        (
+            abs(value - second.tasks[task][label])
+            for task, probabilities in first.tasks.items()
+            for label, value in probabilities.items()
+        ),
+        default=0.0,
     )

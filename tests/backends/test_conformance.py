@@ -74,12 +74,16 @@ def test_an_answer_does_not_depend_on_the_batch(case: Case, model: Model) -> Non
     assert max(map(distance, together, alone)) <= case.tolerance
 
 
-def test_probabilities_of_every_label_of_every_task_add_up_to_one(model: Model) -> None:
+def test_a_window_of_all_modalities_has_an_answer_of_every_task(model: Model) -> None:
+    given = [one(modality, 1) for modality in sorted(model.modalities)]
+    (answer,) = model.fuse([window(given, features(model, given))])
+    assert set(answer.tasks) == set(model.tasks)
+
+
+def test_probabilities_of_every_label_of_a_task_add_up_to_one(model: Model) -> None:
     for answer in model.fuse(windows(model)):
-        assert {t: set(p) for t, p in answer.tasks.items()} == {
-            t: set(labels) for t, labels in model.tasks.items()
-        }
-        for probabilities in answer.tasks.values():
+        for task, probabilities in answer.tasks.items():
+            assert set(probabilities) == set(model.tasks[task])
             assert sum(probabilities.values()) == pytest.approx(1.0, abs=1e-9)
             assert min(probabilities.values()) >= 0.0
 

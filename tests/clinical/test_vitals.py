@@ -50,6 +50,9 @@ def test_other_spellings_of_a_channel_are_known() -> None:
     assert found(**{"Heart-Rate": [80.0], "RR": [14.0], "SpO2": [97.0]}) == {
         "pulse": 80.0, "respiration": 14.0, "spo2": 97.0,
     }  # fmt: skip
+    assert found(**{"Respiratory Rate": [14.0], "Systolic": [120.0]}) == {
+        "respiration": 14.0, "systolic": 120.0,
+    }  # fmt: skip
 
 
 def test_the_arterial_line_comes_before_the_cuff() -> None:
@@ -67,7 +70,41 @@ def test_a_monitor_without_a_signal_says_0_which_is_missing() -> None:
     }  # fmt: skip
 
 
-@pytest.mark.parametrize("value", [35.0, 35.1, 36.05, 38.1, 39.1, 111.0, 92.0])
+@pytest.mark.parametrize(
+    ("channel", "value"),
+    [
+        ("temp", 98.6),  # °F
+        ("temp", 310.0),  # kelvins
+        ("spo2", 0.97),  # a share
+        ("spo2", 130.0),
+        ("nbp_sys", 16.0),  # kPa
+        ("hr", 1.2),  # Hz
+        ("hr", 1e308),
+        ("resp", 400.0),
+        ("consciousness", 15.0),  # Glasgow Coma Scale, where it is fully awake
+        ("oxygen", -1.0),
+    ],
+)
+def test_what_no_patient_has_is_not_measured(channel: str, value: float) -> None:
+    assert found(**{channel: [value]}) == {}
+
+
+@pytest.mark.parametrize(
+    ("channel", "value"),
+    [("temp", 30.0), ("spo2", 60.0), ("nbp_sys", 50.0), ("hr", 20.0), ("hr", 220.0), ("resp", 4.0)],
+)
+def test_what_a_dying_patient_has_is_measured(channel: str, value: float) -> None:
+    assert list(found(**{channel: [value]}).values()) == [value]
+
+
+def test_a_wild_value_leaves_the_others_of_its_reading() -> None:
+    said = EarlyWarning(1).answer(feature({"hr": 1e308, "resp": 26.0}))
+    assert said is not None
+    assert said[1].parts == {"respiration": 3.0}
+    assert "pulse" in said[1].missing
+
+
+@pytest.mark.parametrize("value", [35.0, 35.1, 36.05, 38.1, 39.1, 40.0, 42.3])
 def test_a_value_goes_through_a_feature_unchanged(value: float) -> None:
     values = values_of(feature({"temp": value}))
     assert values[0, PARAMETERS.index("temperature")] == np.float32(value)

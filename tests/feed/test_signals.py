@@ -41,6 +41,13 @@ def test_a_row_of_vital_signs_is_a_json_object_with_null_where_empty(write: Writ
     assert (track.count, track.modalities) == (2, (Modality.SERIES,))
 
 
+def test_a_usual_unit_is_no_part_of_a_channel_s_name_and_another_is(write: Write) -> None:
+    names = "Temp (°C),Temp (°F),HR [bpm],SpO2 (%),NBP Sys (mmHg),ABP (kPa)"
+    _, (reading,) = only(write("v.csv", f"minutes,{names}\n0,38,100.4,80,97,120,16\n"))
+    channels = ["temp", "temp_f", "hr", "spo2", "nbp_sys", "abp_kpa"]
+    assert list(json.loads(reading.payload)) == channels
+
+
 def test_an_interval_times_rows_without_a_time(write: Write) -> None:
     _, readings = only(write("v.csv", "hr\n80\n81\n82\n"), interval_s=0.5)
     assert [r.start_us for r in readings] == [0, 500_000, 1_000_000]
@@ -58,6 +65,7 @@ def test_signals_without_any_time_ask_for_one(write: Write) -> None:
         ("time_s,hr\n0,80\n1,inf\n", r"v\.csv:3: column 'hr': expected a number or nothing"),
         ("time_s,hr\n0,80\nnever,81\n", r"v\.csv:3: column 'time_s': expected a number"),
         ("time_s,hr\n0,80,90\n", r"v\.csv:2: expected 2 columns, got more"),
+        ("time_s;hr\n0;80\n", r"v\.csv:1: expected columns between commas, got ';'"),
         ("time_s,HR,hr\n0,80,90\n", "expected distinct columns"),
         ("time_s\n0\n", "expected distinct columns of signals"),
         ("time_s,hr\n", "expected rows of signals"),

@@ -15,7 +15,7 @@ import torch
 
 from schemas.sample import Modality, Sample
 from streams.align.types import Window, WindowSample
-from streams.compute import DROPPED, BadSample
+from streams.compute import DROPPED, BadSample, Fusion
 from tests.inference.fragile import POISON_FUSE, FragileModel
 from tests.workers.models import TASKS, cpu_compute, pipeline, write_model
 from tests.workers.payloads import example, sample
@@ -139,7 +139,7 @@ async def test_a_window_is_answered_alike_alone_and_among_others(compute: ModelC
     windows = [window([f for f in features[: n % 40] if isinstance(f, bytes)]) for n in range(64)]
     together = await compute.fuse(windows)
     assert together == [(await compute.fuse([w]))[0] for w in windows]
-    assert {task: list(labels) for task, labels in together[0].tasks.items()} == TASKS
+    assert {task: list(labels) for task, labels in together[1].tasks.items()} == TASKS
 
 
 async def test_shares_name_the_modalities_that_are_there(compute: ModelCompute) -> None:
@@ -147,7 +147,17 @@ async def test_shares_name_the_modalities_that_are_there(compute: ModelCompute) 
     assert isinstance(feature, bytes)
     answer = (await compute.fuse([window([feature])]))[0]
     assert answer.modalities == {"audio": 1.0}
-    assert (await compute.fuse([window([])]))[0].modalities == {}
+
+
+async def test_a_window_of_which_nothing_is_used_is_not_guessed_at(compute: ModelCompute) -> None:
+    feature = (await compute.encode([one(Modality.AUDIO)]))[0]
+    assert isinstance(feature, bytes)
+    empty, full = window([]), window([feature])
+    answers = await compute.fuse([empty, full, empty])
+    assert [answer.failure for answer in answers] == ["nothing_used", None, "nothing_used"]
+    assert answers[0] == Fusion({}, {}, failure="nothing_used")
+    assert answers[1] == (await compute.fuse([full]))[0]
+    assert await compute.fuse([empty]) == answers[:1]
 
 
 async def test_a_feature_of_another_model_is_refused_and_not_guessed(

@@ -119,3 +119,10 @@ def test_every_reference_in_the_asyncapi_document_leads_somewhere() -> None:
             assert isinstance(node, dict), ref
             assert part in node, ref
             node = node[part]
+
+
+def test_the_asyncapi_document_says_how_bytes_are_laid_out() -> None:
+    messages = asyncapi()["components"]["messages"]
+    assert "s16le" in messages["audioSample"]["payload"]["description"]
+    assert "float32" in messages["pointsSample"]["payload"]["description"]
+    assert "text/plain" in messages["textSample"]["description"]

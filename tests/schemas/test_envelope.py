@@ -494,3 +494,20 @@ def test_without_a_header_the_bytes_tell_the_content_type(
         clock=ClockSpec(),
     )
     assert sample.content_type == content_type
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        b"OggS\x00\x02" + bytes(20),
+        b"\x1aE\xdf\xa3\x01\x00" + bytes(20),
+        b"\x00\x00\x00\x20ftypM4A " + bytes(20),
+        b"#!AMR\n" + bytes(20),
+        b"ID3\x04\x00\x00" + bytes(20),
+        b".snd\x00\x00\x00\x18" + bytes(20),
+    ],
+)
+def test_a_sound_file_that_no_input_takes_is_not_heard_as_pcm(value: bytes) -> None:
+    with pytest.raises(EnvelopeError) as caught:
+        decode(InputSpec(modality=Modality.AUDIO), value=value, headers=[])
+    assert caught.value.reason == "unknown_content_type"

@@ -9,8 +9,10 @@ from hypothesis import strategies as st
 
 from schemas.event import Event
 from schemas.pipeline import EventSpec
+from schemas.pipeline_file import load_pipeline
 from schemas.result import Result, TaskResult, WindowSpan
 from schemas.units import US_PER_S, us_to_iso
+from schemas.windows import Limits
 from streams import session_events
 from streams.event_rules import State, close_all, step
 from tests.schemas.test_contract import RESULT
@@ -191,3 +193,48 @@ def test_with_its_session_s_end_every_opened_event_is_closed_once(
 @given(st.lists(st.floats(0, 1), min_size=1, max_size=20))
 def test_an_end_that_is_published_again_has_the_same_ids(probabilities: list[float]) -> None:
     assert end_after(probabilities, SPEC) == end_after(probabilities, SPEC)
+
+
+# -- silence within a session --------------------------------------------------------------------
+
+TIMEOUT = timedelta(seconds=60)
+
+
+def with_pause(before: list[float], after: list[float], pause_s: int) -> list[Event]:
+    """Changes of windows up to a pause, and of those after it, read as one backlog."""
+    state: State = {}
+    events: list[Event] = []
+    times = [*range(len(before)), *range(len(before) + pause_s, len(before) + pause_s + len(after))]
+    for second, probability in zip(times, [*before, *after], strict=True):
+        state, changes = step([SPEC], state, window(second, probability), TIMEOUT)
+        events += changes
+    return events
+
+
+def test_a_backlog_closes_an_event_where_silence_would_have_ended_its_session() -> None:
+    live, end = end_after([0.8, 0.9], SPEC)
+    events = with_pause([0.8, 0.9], [0.8], 61)
+    assert events[:-1] == [*live, *end]
+    assert events[-1].action == "opened"
+    assert events[-1].since == us_to_iso(63 * US_PER_S)
+
+
+def test_a_shorter_silence_leaves_an_event_open() -> None:
+    assert [event.action for event in with_pause([0.8, 0.9], [0.9], 60)] == ["opened"]
+
+
+def test_time_of_which_nothing_is_known_is_no_part_of_the_minimum_duration() -> None:
+    spec = SPEC.model_copy(update={"min_duration": timedelta(seconds=3)})
+    state, _ = step([spec], {}, window(0, 0.9), TIMEOUT)
+    assert step([spec], state, window(100, 0.9), TIMEOUT)[1] == []
+    assert step([spec], state, window(5, 0.9), TIMEOUT)[1][0].action == "opened"
+
+
+def test_the_silence_is_that_of_the_pipeline_file() -> None:
+    shipped = load_pipeline("call")
+    pipeline = shipped.model_copy(
+        update={"events": (SPEC,), "limits": Limits(session_timeout=TIMEOUT)}
+    )
+    state, _ = session_events.step(pipeline, session_events.NOTHING, window(0, 0.9))
+    _, changes = session_events.step(pipeline, state, window(62, 0.9))
+    assert [change.action for change in changes] == ["closed", "opened"]

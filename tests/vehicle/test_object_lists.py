@@ -198,3 +198,24 @@ def test_a_feature_is_unpacked_as_it_was_packed() -> None:
     found = read("lidar", objects({"class": "car", "box3d": BOX}, camera="front"))
     assert isinstance(found, Listing)
     assert unpack(pack(found)) == found
+
+
+def test_objects_of_a_class_that_is_not_tracked_are_told_of_once_an_input(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    reading = Reading(CLASSES, HOLDS)
+    truck = objects({"class": "truck", "box3d": BOX}, {"class": "car", "box3d": BOX})
+    for _ in range(3):
+        reading.read(sample("lidar", truck))
+    reading.read(sample("camera", objects({"box2d": [1, 2, 3, 4]})))
+    said = [record.getMessage() for record in caplog.records]
+    assert [message[:17] for message in said] == ["input 'lidar' has", "input 'camera' ha"]
+    assert "car, pedestrian" in said[0]
+    assert "truck" not in said[0]
+
+
+def test_lists_of_which_all_is_tracked_are_not_told_of(caplog: pytest.LogCaptureFixture) -> None:
+    reading = Reading(CLASSES, HOLDS)
+    reading.read(sample("lidar", objects({"class": "car", "box3d": BOX})))
+    reading.read(sample("radar", objects({"range": 20.0, "bearing": 0.1})))
+    assert not caplog.records

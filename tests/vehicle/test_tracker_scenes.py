@@ -74,6 +74,31 @@ def test_a_sensor_that_looked_and_saw_nothing_lowers_existence() -> None:
     assert (with_camera[-1].existence < without[-1].existence).all()
 
 
+def test_boxes_in_space_alone_take_nothing_from_what_a_camera_alone_sees() -> None:
+    scene = Scene(5)
+    seen = [Observation(at * FRAME_US, [scene.camera(at)]) for at in range(5)]
+    unlike = scene.lidar(5, image=False)
+    _, beside = drive(TRACKER, [*seen, Observation(5 * FRAME_US, [unlike])])
+    _, silent = drive(TRACKER, [*seen, Observation(5 * FRAME_US)])
+    seen_before = np.isin(beside[-1].number, silent[-1].number)
+    assert (beside[-1].existence[seen_before] == silent[-1].existence).all()
+
+
+def test_an_empty_lidar_list_lowers_what_the_camera_that_it_names_alone_sees() -> None:
+    scene = Scene(5)
+    seen = [Observation(at * FRAME_US, [scene.camera(at)]) for at in range(5)]
+    none = np.zeros((0, 4))
+    lists = [
+        BoxList("lidar", 5 * FRAME_US, np.zeros((0, 7)), none[:, 0], none[:, 0], none, camera)
+        for camera in ("camera", None)
+    ]
+    named, unnamed = (
+        drive(TRACKER, [*seen, Observation(5 * FRAME_US, [each])])[1][-1].existence
+        for each in lists
+    )
+    assert (named < unnamed).all()
+
+
 def test_silent_sensors_cost_a_track_no_more_than_the_time_that_passes() -> None:
     scene = Scene(7)
     values = Parameters().values[0]

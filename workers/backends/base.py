@@ -58,7 +58,8 @@ class Model(Protocol):
 
     def fuse(self, windows: Sequence[Window]) -> Sequence[Fusion]:
         """An answer for each window, in order, whatever else is in the batch. Raises as ``encode``
-        does. A window without samples, or without some modalities, is nothing special.
+        does. A window without samples, or without some modalities, is nothing special; a task that
+        the model cannot tell by what is there is left out.
         """
 
     def warm(self, max_batch: int) -> None:

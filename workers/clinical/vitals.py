@@ -13,21 +13,31 @@ from workers.codecs.series import canonical
 #: Parameter -> the channels that tell it, the first that has a value; the arterial line before the
 #: cuff. Units as in ``workers.clinical.news2.PARAMETERS``.
 CHANNELS: Mapping[str, tuple[str, ...]] = {
-    "respiration": ("resp",),
+    "respiration": ("resp", "respiratory_rate"),
     "spo2": ("spo2",),
     "oxygen": ("oxygen", "supplemental_oxygen"),
-    "systolic": ("abp_sys", "nbp_sys"),
+    "systolic": ("abp_sys", "nbp_sys", "systolic"),
     "pulse": ("hr", "pulse"),
     "consciousness": ("consciousness", "acvpu"),
     "temperature": ("temp",),
 }
-#: A monitor that gets no signal says 0, which none of these is in a patient who is monitored.
-_ZERO_IS_MISSING = frozenset({"respiration", "spo2", "systolic", "pulse", "temperature"})
+#: Parameter -> the least and the most that is taken for a measurement, both ends included. Beyond
+#: what a monitored adult can have, a value tells of a lost signal (0), a fault, or another unit:
+#: °F, a share of 1, kPa, Hz, the Glasgow scale. Scored, it would raise or hide an alarm.
+PLAUSIBLE: Mapping[str, tuple[float, float]] = {
+    "respiration": (1.0, 120.0),
+    "spo2": (20.0, 100.5),
+    "oxygen": (0.0, 100.0),
+    "systolic": (30.0, 350.0),
+    "pulse": (10.0, 350.0),
+    "consciousness": (0.0, 4.0),
+    "temperature": (13.0, 47.0),
+}
 
 
 def parameters_of(channels: Mapping[str, Sequence[float | None]]) -> NDArray[np.float64]:
-    """The newest value of each parameter, float64 (7,) in the order of ``PARAMETERS``; NaN where
-    there is none. ``channels``: name -> values in order of time, ``None`` where missing.
+    """The newest plausible value of each parameter, float64 (7,) in the order of ``PARAMETERS``;
+    NaN where there is none. ``channels``: name -> values in order of time, ``None`` where missing.
 
     >>> found = parameters_of({"HR": [80, 82], "NBP Sys": [120], "SpO2": [0]})
     >>> [None if np.isnan(value) else float(value) for value in found]
@@ -38,11 +48,9 @@ def parameters_of(channels: Mapping[str, Sequence[float | None]]) -> NDArray[np.
 
 
 def _newest(parameter: str, named: Mapping[str, Sequence[float | None]]) -> float:
+    least, most = PLAUSIBLE[parameter]
     for channel in CHANNELS[parameter]:
         for value in reversed(named.get(channel, ())):
-            if value is None or not np.isfinite(value) or value < 0:
-                continue
-            if value == 0 and parameter in _ZERO_IS_MISSING:
-                continue
-            return float(value)
+            if value is not None and least <= value <= most:
+                return float(value)
     return float("nan")

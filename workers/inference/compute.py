@@ -13,7 +13,7 @@ from schemas.pipeline import Pipeline
 from schemas.result import ModelRef
 from schemas.sample import Modality, Sample
 from streams.align.types import Window
-from streams.compute import DROPPED, BadSample, Dropped, Fusion
+from streams.compute import DROPPED, NOTHING_USED, BadSample, Dropped, Fusion
 from workers.backends.base import Decoded, Model, StatefulModel
 from workers.backends.serving import check_keeps_state, check_serves
 from workers.codecs import cut as cutting
@@ -154,11 +154,18 @@ class ModelCompute:
         return cutting.cut(sample, bounds_us)
 
     async def fuse(self, windows: Sequence[Window]) -> list[Fusion]:
-        """See ``streams.compute.Compute.fuse``. Raises only errors that blame no window."""
+        """See ``streams.compute.Compute.fuse``. Raises only errors that blame no window.
+
+        A model without state is not asked about a window without samples: see ``NOTHING_USED``.
+        """
         due_us = min((window.end_us for window in windows), default=0)
-        if not self._states:
+        if self._states:
+            return await fuse_in_turns(lambda turn: self._fusion.submit(turn, due_us), windows)
+        there = [window for window in windows if window.samples]
+        if len(there) == len(windows):
             return await self._fusion.submit(windows, due_us)
-        return await fuse_in_turns(lambda turn: self._fusion.submit(turn, due_us), windows)
+        answers = iter(await self._fusion.submit(there, due_us) if there else ())
+        return [next(answers) if window.samples else NOTHING_USED for window in windows]
 
     async def _encode_block(self, samples: Sequence[Sample]) -> list[Encoded]:
         """Samples of one input."""

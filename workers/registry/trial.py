@@ -13,7 +13,7 @@ from schemas.inputs import InputSpec
 from schemas.pipeline import Pipeline
 from schemas.sample import Modality, Sample
 from streams.align.types import Window, WindowSample
-from streams.compute import BadSample, Compute, Dropped, Fusion
+from streams.compute import NOTHING_USED, BadSample, Compute, Dropped, Fusion
 from workers.codecs.media_type import parse_media_type
 from workers.codecs.vector import is_vector
 from workers.errors import ModelError
@@ -99,8 +99,9 @@ async def try_out(pipeline: Pipeline, compute: Compute) -> None:
         raise ModelError(
             name, f"expected answers to a trial within {_TIMEOUT_S:g} s, got none"
         ) from None
-    for answer in answers:
-        _check(name, answer)
+    for window, answer in zip(windows, answers, strict=True):
+        if window.samples or answer != NOTHING_USED:
+            _check(name, answer)
 
 
 def _window(

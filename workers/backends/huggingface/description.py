@@ -7,8 +7,8 @@ label of the task each of its outputs means; several outputs may mean the same o
 - ``encode`` is the classifier's logits for one sample, float32.
 - ``fuse`` takes, task by task, the mean over a modality's samples of the logarithms of their
   probabilities, then the mean over the modalities that are there, and normalises: a logarithmic
-  opinion pool with equal weights (Genest and Zidek, Statistical Science, 1986). Where a task has
-  no sample, its labels are equally probable.
+  opinion pool with equal weights (Genest and Zidek, Statistical Science, 1986). A task that has no
+  sample has no answer.
 - A modality's share is its weight: 1 over the number of modalities there, averaged over the tasks
   that have any.
 """

@@ -121,7 +121,9 @@ class ClassifiersModel:
             pooled[task].append(np.mean(found, axis=0))
         tasks = {}
         for task, labels in self.tasks.items():
-            mean = np.mean(pooled[task], axis=0) if pooled[task] else np.zeros(len(labels))
+            if not pooled[task]:
+                continue
+            mean = np.mean(pooled[task], axis=0)
             raised = np.exp(mean - mean.max())
             tasks[task] = dict(zip(labels, map(float, raised / raised.sum()), strict=True))
         return Fusion(tasks, self._shares(opinions))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -21,6 +22,8 @@ from workers.vehicle.fusion.classes import class_index
 from workers.vehicle.fusion.lists import Holds, Listing, listing
 from workers.vehicle.tracking.detections import Floats
 
+log = logging.getLogger(__name__)
+
 #: Farther away, in metres or pixels, nothing is believed; squares of it are still exact enough.
 _FARTHEST = 1e6
 #: Names of the frame that positions are in where a list names none, and of any rig's own.
@@ -35,13 +38,15 @@ _readings = msgspec.json.Decoder(Readings)
 class Reading:
     """How payloads are read. ``classes``: the tracker's. ``holds``: input -> what its lists hold,
     where that is known. ``rig``: where the sensors are, if a calibration file says it. ``camera``:
-    whose image boxes in space are projected into, where a list does not bring its own.
+    whose image boxes in space are projected into, where a list does not bring its own. ``warned``:
+    inputs of whose objects some were left out, each told of once.
     """
 
     classes: tuple[str, ...]
     holds: Mapping[str, Holds] = field(default_factory=dict)
     rig: Rig | None = None
     camera: str | None = None
+    warned: set[str] = field(default_factory=set, compare=False)
 
     def read(self, sample: Sample) -> Listing | BadSample:
         """The rows of a sample; what is wrong with it comes back as a ``BadSample``."""
@@ -67,7 +72,21 @@ class Reading:
                 "too_many_objects",
                 f"expected at most {MAX_LISTED} objects, got {len(found.objects)}",
             )
-        return self.listed(sample.input, sample.sensor, found)
+        read = self.listed(sample.input, sample.sensor, found)
+        if read.holds in (Holds.BOXES, Holds.IMAGE) and len(read.array()) < len(found.objects):
+            self._warn(sample.input)
+        return read
+
+    def _warn(self, input: str) -> None:
+        """Once an input: what is left out of every list would otherwise be missed by nobody."""
+        if input not in self.warned:
+            self.warned.add(input)
+            log.warning(
+                "input %r has objects of classes that the model does not track, or of none; it "
+                "tracks %s and leaves the others out; name them so, or choose another model",
+                input,
+                ", ".join(self.classes),
+            )
 
     def listed(self, input: str, sensor: str, found: ObjectList) -> Listing:
         """The rows of an object list. Raises ``CodecError`` where it is none."""

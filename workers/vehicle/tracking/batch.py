@@ -15,6 +15,7 @@ from workers.vehicle.tracking.detections import (
     Integers,
     Kind,
     Observation,
+    RadarList,
     SensorList,
     camera_id,
     gather,
@@ -33,8 +34,8 @@ class Look:
 
     ``active``: which sessions have one. ``times_us``: when it was seen, and ``lag_s``: by how much
     that is before what the session's tracks hold for. ``bits``: the list's in ``Tracks.support``.
-    ``cameras``: the id of the camera that it is of, 0 for no camera. ``ego`` (sessions, 3):
-    velocity along x and y and yaw rate, of which range rates have to be rid.
+    ``cameras``: the id of the camera in whose image its boxes are, 0 for none. ``ego``
+    (sessions, 3): velocity along x and y and yaw rate, of which range rates have to be rid.
     """
 
     detections: Detections
@@ -110,9 +111,7 @@ class Batch:
         times[sessions] = [each.time_us for each in lists]
         active, cameras = np.zeros(count, np.bool_), np.zeros(count, np.int64)
         active[sessions] = True
-        cameras[sessions] = [
-            camera_id(each.sensor if isinstance(each, ImageList) else None) for each in lists
-        ]
+        cameras[sessions] = [_image(each) for each in lists]
         return Look(
             detections=gather(kind, sessions, lists),
             active=active,
@@ -122,3 +121,12 @@ class Batch:
             cameras=cameras,
             ego=self._ego(),
         )
+
+
+def _image(each: SensorList) -> int:
+    """In which camera's image a list can be compared with tracks; an empty list has all boxes."""
+    if isinstance(each, ImageList):
+        return camera_id(each.sensor)
+    if isinstance(each, RadarList) or (each.image_boxes is None and len(each.scores)):
+        return 0
+    return camera_id(each.camera)

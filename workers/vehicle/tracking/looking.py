@@ -70,13 +70,17 @@ def _count(
     evidence: Floats,
 ) -> None:
     """Existence and class. A camera says nothing of tracks that are not in its image, nor a radar
-    of what is outside its reach.
+    of what is outside its reach. Boxes in space say nothing of a track that has no place and is in
+    no image of theirs: they could not be told to be of it.
     """
     detections, kind, plain = look.detections, look.detections.kind, tables.plain
     looked = np.zeros(len(tracks), np.bool_)
     looked[rows] = True
+    in_image = (tracks.camera == look.cameras[tracks.session]) & (tracks.camera != 0)
     if kind is Kind.IMAGE:
-        looked &= tracks.camera == look.cameras[tracks.session]
+        looked &= in_image
+    elif kind is Kind.BOXES:
+        looked &= tracks.placed | in_image
     elif kind is Kind.RADAR:
         distance = np.hypot(tracks.mean[:, 0], tracks.mean[:, 1])
         looked &= tracks.placed & (distance <= plain.radar.reach_m)
