@@ -155,7 +155,8 @@ class EnvelopeReader:
         return self._content(held.decode(errors="replace"), shown(held))
 
     def _content_unsaid(self, content_type: str) -> Content:
-        return self._content(content_type, "none")
+        known = content_type == self._default
+        return self._content(content_type, "none" if known else f"none and {content_type} bytes")
 
     def _content(self, content_type: str, got: str) -> Content:
         try:

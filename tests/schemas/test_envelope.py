@@ -511,3 +511,4 @@ def test_a_sound_file_that_no_input_takes_is_not_heard_as_pcm(value: bytes) -> N
     with pytest.raises(EnvelopeError) as caught:
         decode(InputSpec(modality=Modality.AUDIO), value=value, headers=[])
     assert caught.value.reason == "unknown_content_type"
+    assert re.search("got content-type none and audio/[a-z0-9]+ bytes;", str(caught.value))
