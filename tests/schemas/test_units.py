@@ -20,7 +20,7 @@ from schemas.units import parse_duration, parse_signed_duration, parse_size
 def test_a_wrong_literal_gets_an_example_of_its_own_kind(
     parse: Callable[[object], object], example: str, other: str
 ) -> None:
-    with pytest.raises(ValueError, match="expected a (duration|size)") as caught:
+    with pytest.raises(ValueError, match=r"expected a (duration|size)") as caught:
         parse("4parsecs")
     assert example in str(caught.value)
     assert other not in str(caught.value)

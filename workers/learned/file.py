@@ -104,7 +104,7 @@ def _read_plan(name: str, manifest: LearnedManifest) -> ModelPlan:
     try:
         plan = ModelPlan.model_validate(manifest.plan)
     except ValidationError as error:
-        problem = explain(error)[0]
+        problem = explain(error, ModelPlan)[0]
         raise ModelError(
             name,
             f"{MODEL_FILE}: plan.{problem.key}: {problem.message}; use the release it came with",
