@@ -205,6 +205,20 @@ def test_the_folder_goes_into_the_registry(
             {"model": {**MODEL, "encoders": {"smell": {"kind": "vector"}}}},
             "plan.yaml: model.encoders.smell: expected an input of text, audio, video",
         ),
+        (
+            {"model": {**MODEL, "encoders": {"text": {"kind": "texture"}}}},
+            "plan.yaml: model.encoders.text: expected image or video, got text",
+        ),
+        (
+            {
+                "model": {
+                    **MODEL,
+                    "fusion": {"form": "sum", "width": 10},
+                    "context": {"kind": "attention", "steps": 2},
+                }
+            },
+            "plan.yaml: model.context.heads: expected a divisor of the width 10, got 4",
+        ),
     ],
 )
 def test_a_mistake_in_a_plan_is_one_line(
