@@ -5,14 +5,27 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from schemas.sample import Modality
+from schemas.spelling import Spelling
 from schemas.units import Duration, SignedDuration, Size, to_us
 
 #: Kafka topic names allow more; this subset is also safe in file names, Redis keys and metrics.
-Name = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_-]{0,47}$")]
-SensorName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
+Name = Annotated[
+    str,
+    Spelling(
+        r"^[a-z][a-z0-9_-]{0,47}$",
+        "at most 48 lower-case letters, digits, '_' and '-', the first a letter",
+    ),
+]
+SensorName = Annotated[
+    str,
+    Spelling(
+        r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$",
+        "at most 64 letters, digits, '.', '_' and '-', the first a letter or digit",
+    ),
+]
 Probability = Annotated[float, Field(gt=0.0, lt=1.0)]
 
 DEFAULT_CONTENT_TYPES = {
@@ -136,5 +149,7 @@ class InputSpec(Strict):
     @model_validator(mode="after")
     def _cuttable(self) -> InputSpec:
         if self.matcher.kind == "overlap" and self.event_time == "end":
-            raise ValueError("matcher: overlap cuts whole intervals; expected event_time: start")
+            raise ValueError(
+                "matcher: overlap cuts whole intervals; expected event_time: start, got end"
+            )
         return self

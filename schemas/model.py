@@ -4,20 +4,26 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Field, JsonValue, StringConstraints, model_validator
+from pydantic import Field, JsonValue, model_validator
 
 from schemas.inputs import Strict
 from schemas.remote import Remote
+from schemas.spelling import Spelling
 from schemas.units import Duration
 
 #: ``package.module:Class``
 ImportName = Annotated[
-    str, StringConstraints(pattern=r"^[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*$")
+    str,
+    Spelling(r"^[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*$", "a class as 'package.module:Class'"),
 ]
-
-
 #: Names and versions are folders of the registry.
-FolderName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._+-]{0,99}$")]
+FolderName = Annotated[
+    str,
+    Spelling(
+        r"^[A-Za-z0-9][A-Za-z0-9._+-]{0,99}$",
+        "at most 100 letters, digits, '.', '_', '+' and '-', the first a letter or digit",
+    ),
+]
 
 
 class ShadowSpec(Strict):
@@ -72,9 +78,9 @@ class ModelSpec(Strict):
     @model_validator(mode="after")
     def _consistent(self) -> ModelSpec:
         if self.python is not None and self.remote is not None:
-            raise ValueError("remote: not expected where python names a class")
+            raise ValueError("remote: not expected where python names a class; leave one out")
         if self.options and self.python is None:
-            raise ValueError("options: only expected where python names a class")
+            raise ValueError("options: only expected where python names a class; leave them out")
         if self.fallback is not None and self.remote is None and self.python is None:
             raise ValueError(
                 "fallback: a model in this process has none; expected a remote or python"

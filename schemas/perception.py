@@ -5,15 +5,23 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import Field, StringConstraints
+from pydantic import Field
 
 from schemas.inputs import Strict
 from schemas.sample import Modality
+from schemas.spelling import Spelling
 
 #: An axis-aligned span of pixels.
 Pixels = Annotated[int, Field(ge=32, le=4096)]
 Share = Annotated[float, Field(gt=0.0, lt=1.0)]
-ClassName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z][A-Za-z0-9_. -]{0,47}$")]
+ClassName = Annotated[
+    str,
+    Spelling(
+        r"^[A-Za-z][A-Za-z0-9_. -]{0,47}$",
+        "at most 48 letters, digits, spaces, '.', '_' and '-', the first a letter",
+    ),
+]
+Digest = Annotated[str, Spelling(r"^[0-9a-f]{64}$", "64 hex digits in lower case")]
 
 
 class OnnxDetector(Strict):
@@ -31,7 +39,7 @@ class OnnxDetector(Strict):
     kind: Literal["onnx"] = "onnx"
     file: str = Field(min_length=1)
     #: The file's digest, hex; compared before it is opened where it is given.
-    sha256: str | None = Field(default=None, pattern=r"^[0-9a-f]{64}$")
+    sha256: Digest | None = None
     layout: Literal["boxes", "yolov5", "yolov8", "fastestdet"]
     #: Width and height that a frame is resized to.
     size: tuple[Pixels, Pixels] = (640, 640)
@@ -84,7 +92,5 @@ TAKES: dict[str, tuple[Modality, ...]] = {
     "onnx": (Modality.VIDEO, Modality.IMAGE),
     "clusters": (Modality.POINTS,),
 }
-#: Kind -> its type; what a message may suggest.
-PERCEIVERS: dict[str, type[Strict]] = {"onnx": OnnxDetector, "clusters": LidarClusters}
 #: How the samples of an input become object lists.
 Perceiver = Annotated[OnnxDetector | LidarClusters, Field(discriminator="kind")]

@@ -74,7 +74,9 @@ class Pipeline(Strict):
         owners: dict[str, str] = {}
         for name, spec in self.inputs.items():
             if name in RESERVED_TOPICS:
-                raise ValueError(f"inputs.{name}: the name is taken by an output topic")
+                raise ValueError(
+                    f"inputs.{name}: the name is taken by an output topic; choose another"
+                )
             for sensor in spec.sensors:
                 if sensor in owners:
                     raise ValueError(
@@ -136,7 +138,9 @@ class Pipeline(Strict):
                 raise ValueError(f"{key}: expected one of {', '.join(self.inputs)}, got {name!r}")
             modality = self.inputs[name].modality
             if name in self.perception:
-                raise ValueError(f"{key}: perception.{name} says already what its lists hold")
+                raise ValueError(
+                    f"{key}: perception.{name} says already what its lists hold; leave it out"
+                )
             if (kind == "ego") != (modality is Modality.SERIES):
                 wanted = "a series" if kind == "ego" else "objects"
                 raise ValueError(f"{key}: {kind} needs an input of {wanted}, got {modality.value}")

@@ -9,34 +9,9 @@ import yaml
 from pydantic import ValidationError
 
 from schemas.errors import PipelineFileError
-from schemas.inputs import Collect, Hold, InputSpec, Nearest, Overlap, SensorClock
-from schemas.model import ExplainSpec, ModelSpec, ShadowSpec
-from schemas.perception import PERCEIVERS
-from schemas.pipeline import ClockSpec, EventSpec, Pipeline
-from schemas.remote import ChatRemote, KserveRemote
-from schemas.situations import SITUATIONS, Calibration, ObjectsSpec
+from schemas.pipeline import Pipeline
 from schemas.validation import Problem, explain
-from schemas.windows import Limits, ResultSpec, WindowSpec
 from schemas.yaml_text import YamlProblem, read_yaml
-
-_KNOWN_KEYS: dict[str, list[str]] = {
-    "": sorted(Pipeline.model_fields),
-    "window": sorted(WindowSpec.model_fields),
-    "results": sorted(ResultSpec.model_fields),
-    "clock": sorted(ClockSpec.model_fields),
-    "model": sorted(ModelSpec.model_fields),
-    "model.shadow": sorted(ShadowSpec.model_fields),
-    "model.explain": sorted(ExplainSpec.model_fields),
-    "limits": sorted(Limits.model_fields),
-    "objects": sorted(ObjectsSpec.model_fields),
-    "calibration": sorted(Calibration.model_fields),
-    "model.remote.kserve": sorted(KserveRemote.model_fields),
-    "model.remote.chat": sorted(ChatRemote.model_fields),
-}
-_MATCHER_KEYS = {
-    kind.model_fields["kind"].default: sorted(kind.model_fields)
-    for kind in (Collect, Overlap, Nearest, Hold)
-}
 
 
 def shipped_pipelines() -> dict[str, Path]:
@@ -87,7 +62,7 @@ def parse_pipeline(text: str, path: Path | str) -> Pipeline:
     try:
         return Pipeline.model_validate(tree)
     except ValidationError as error:
-        problem = explain(error, _known_keys(tree))[0]
+        problem = explain(error, Pipeline)[0]
         line = _line_of(root, problem)
         raise PipelineFileError(path, f"{problem.key}: {problem.message}", line=line) from None
 
@@ -101,34 +76,6 @@ def _read(path: Path) -> str:
         raise PipelineFileError(path, "expected UTF-8 text, got other bytes") from None
 
 
-def _known_keys(tree: dict[str, object]) -> dict[str, list[str]]:
-    known = dict(_KNOWN_KEYS)
-    inputs, events = tree.get("inputs"), tree.get("events")
-    situations = tree.get("situations")
-    if isinstance(inputs, dict):
-        known |= {f"inputs.{name}": sorted(InputSpec.model_fields) for name in inputs}
-        known |= {
-            f"inputs.{name}.matcher.{kind}": keys
-            for name in inputs
-            for kind, keys in _MATCHER_KEYS.items()
-        }
-        known |= {f"inputs.{name}.clock": sorted(SensorClock.model_fields) for name in inputs}
-        known |= {
-            f"perception.{name}.{kind}": sorted(each.model_fields)
-            for name in inputs
-            for kind, each in PERCEIVERS.items()
-        }
-    if isinstance(events, list):
-        known |= {f"events.{k}": sorted(EventSpec.model_fields) for k in range(len(events))}
-    if isinstance(situations, list):
-        known |= {
-            f"situations.{k}.{kind}": sorted(type_.model_fields)
-            for k in range(len(situations))
-            for kind, type_ in SITUATIONS.items()
-        }
-    return known
-
-
 def _line_of(root: yaml.Node | None, problem: Problem) -> int | None:
     """Line of the deepest key on the problem's path that the file has."""
     node, line = root, root.start_mark.line + 1 if root else None
@@ -140,6 +87,8 @@ def _line_of(root: yaml.Node | None, problem: Problem) -> int | None:
             key, node = pairs[str(part)]
             line = key.start_mark.line + 1
         elif isinstance(node, yaml.SequenceNode) and isinstance(part, int):
+            if part >= len(node.value):
+                break
             node = node.value[part]
             line = node.start_mark.line + 1
     return line

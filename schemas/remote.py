@@ -6,14 +6,25 @@ from datetime import timedelta
 from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
-from pydantic import Field, StringConstraints, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from schemas.inputs import Name, Strict
+from schemas.spelling import Spelling
 from schemas.units import Duration
 
 #: Name of an environment variable.
-Variable = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_]{0,127}$")]
-Label = Annotated[str, StringConstraints(pattern=r"^\S(.{0,62}\S)?$")]
+Variable = Annotated[
+    str,
+    # Whoever writes another text may have written the key itself, which is not repeated.
+    Spelling(
+        r"^[A-Za-z_][A-Za-z0-9_]{0,127}$",
+        "the name of an environment variable that holds the key, got another text",
+    ),
+]
+Label = Annotated[
+    str,
+    Spelling(r"^\S(.{0,62}\S)?$", "1 to 64 characters on one line, with no space at either end"),
+]
 
 #: Schemes of a server's URL, by protocol; the second is the one with TLS.
 SCHEMES = {"http": ("http", "https"), "grpc": ("grpc", "grpcs")}
@@ -97,18 +108,23 @@ class ChatRemote(RemoteCall):
         _check_url(self.url, SCHEMES["http"])
         for task, labels in self.tasks.items():
             if len(set(labels)) < 2 or len(set(labels)) < len(labels):
-                raise ValueError(f"tasks.{task}: expected two different labels or more")
+                raise ValueError(
+                    f"tasks.{task}: expected two different labels or more, got {', '.join(labels)}"
+                )
         return self
 
 
 def _check_url(url: str, schemes: tuple[str, ...]) -> None:
     try:
         parts = urlsplit(url)
-        named = parts.scheme in schemes and parts.hostname and (parts.port is None or parts.port)
+        there = parts.hostname and not any(letter.isspace() for letter in url)
+        named = parts.scheme in schemes and there and (parts.port is None or parts.port)
     except ValueError:
         named = None
     if not named:
-        raise ValueError(f"url: expected {' or '.join(f'{s}://host:port' for s in schemes)}")
+        # What came is not repeated: it may hold a password.
+        wanted = " or ".join(f"{scheme}://host:port" for scheme in schemes)
+        raise ValueError(f"url: expected {wanted}, got another text")
     if parts.username or parts.password or parts.query or parts.fragment:
         raise ValueError(
             "url: expected no user, password or query in it; a key is named by api_key_env"

@@ -18,13 +18,14 @@ from pydantic import (
     ConfigDict,
     Field,
     SecretStr,
-    StringConstraints,
     ValidationError,
+    WithJsonSchema,
     field_validator,
     model_validator,
 )
 
 from schemas.errors import SettingsError
+from schemas.spelling import Spelling
 from schemas.validation import explain, shown
 from schemas.yaml_text import YamlProblem, read_yaml
 
@@ -35,6 +36,11 @@ CONFIG_VARIABLE = "SENSORIUM_CONFIG"
 _NOT_SETTINGS = frozenset({CONFIG_VARIABLE, "SENSORIUM_SHARED"})
 
 
+_SCHEMES = ("redis", "rediss", "unix")
+_BEGINNINGS = "redis://, rediss:// or unix://"
+_URL_SCHEMA = {"type": "string", "pattern": "^(redis|rediss|unix)://"}
+
+
 class _Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True)
 
@@ -43,7 +49,11 @@ class KafkaSettings(_Strict):
     """Where the broker is and how to talk to it."""
 
     bootstrap: Annotated[
-        str, StringConstraints(pattern=r"^[^\s,:]+:\d{1,5}(,[^\s,:]+:\d{1,5})*$")
+        str,
+        Spelling(
+            r"^[^\s,:]+:\d{1,5}(,[^\s,:]+:\d{1,5})*$",
+            "host:port, or several with commas and no spaces between them",
+        ),
     ] = "127.0.0.1:9092"
     security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = "PLAINTEXT"
     sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] | None = None
@@ -63,8 +73,8 @@ class KafkaSettings(_Strict):
     @classmethod
     def _ports_exist(cls, bootstrap: str) -> str:
         for address in bootstrap.split(","):
-            if int(address.rpartition(":")[2]) > _MAX_PORT:
-                raise ValueError(f"expected ports up to {_MAX_PORT}, got {address}")
+            if not 1 <= int(address.rpartition(":")[2]) <= _MAX_PORT:
+                raise ValueError(f"expected ports from 1 to {_MAX_PORT}, got {address}")
         return bootstrap
 
     @model_validator(mode="after")
@@ -82,9 +92,7 @@ class KafkaSettings(_Strict):
 class RedisSettings(_Strict):
     """Where Redis (or Valkey) is; ``rediss://`` for TLS, ACL user by ``username``."""
 
-    url: Annotated[str, StringConstraints(pattern=r"^(redis|rediss|unix)://")] = (
-        "redis://127.0.0.1:6379/0"
-    )
+    url: Annotated[str, WithJsonSchema(_URL_SCHEMA)] = "redis://127.0.0.1:6379/0"
     username: str | None = None
     password: SecretStr | None = None
     ssl_cafile: Path | None = None
@@ -92,11 +100,22 @@ class RedisSettings(_Strict):
 
     @field_validator("url")
     @classmethod
-    def _port_exists(cls, url: str) -> str:
+    def _leads_to_a_server(cls, url: str) -> str:
+        # A message repeats no part that a password may be in.
+        scheme, colon, _ = url.partition("://")
+        if not colon or scheme not in _SCHEMES:
+            got = f"{scheme}://" if colon and scheme.isalpha() else "another text"
+            raise ValueError(f"expected a URL that begins with {_BEGINNINGS}, got {got}")
         try:
-            urlsplit(url).port  # noqa: B018  reading it is what checks it
+            parts = urlsplit(url)
+            port = parts.port
         except ValueError:
-            raise ValueError(f"expected a port from 0 to {_MAX_PORT} in the URL") from None
+            port = 0
+        if port == 0:
+            raise ValueError(f"expected a port from 1 to {_MAX_PORT} in the URL, got another")
+        if re.search(r"\s", url) or not (parts.path if scheme == "unix" else parts.hostname):
+            where = "unix:///path" if scheme == "unix" else f"{scheme}://host:port/database"
+            raise ValueError(f"expected {where} without spaces, got a URL without it or with some")
         return url
 
 
@@ -153,19 +172,8 @@ class Settings(_Strict):
         return tree
 
 
-_KNOWN_KEYS = {
-    "": sorted(Settings.model_fields),
-    "kafka": sorted(KafkaSettings.model_fields),
-    "redis": sorted(RedisSettings.model_fields),
-    "worker": sorted(WorkerSettings.model_fields),
-    "log": sorted(LogSettings.model_fields),
-}
-
-
-#: Where a secret may be: its own key, or one that somebody takes for it.
-_SECRET: frozenset[tuple[str | int, ...]] = frozenset(
-    {("kafka",), ("kafka", "sasl_password"), ("redis",), ("redis", "password"), ("redis", "url")}
-)
+#: Keys of values that are, or may hold, a secret.
+_SECRET = (("kafka", "sasl_password"), ("redis", "password"), ("redis", "url"))
 
 
 def mask_url(url: str) -> str:
@@ -242,17 +250,17 @@ def load_settings(path: Path | None = None, environ: Mapping[str, str] | None = 
     try:
         return Settings.model_validate(_merged(from_file, from_variables))
     except ValidationError as error:
-        problem = explain(error, _KNOWN_KEYS, _shown)[0]
+        problem = explain(error, Settings, _shown)[0]
         variable = PREFIX + "__".join(str(part).upper() for part in problem.path)
         source = variable if _has(from_variables, problem.path) else f"{path}: {problem.key}"
         raise SettingsError(f"{source}: {problem.message}") from None
 
 
 def _shown(path: tuple[str | int, ...], value: object) -> str:
-    """What a message repeats of a value: nothing of one that is, or may hold, a secret."""
-    plain = path[-1:] == ("url",) and not re.search("[@?]", str(value))
-    number = len(path) == 1 and not isinstance(value, (str, list))
-    if path[:2] in _SECRET and not plain and not number:
+    """What a message repeats of a value: nothing of one that is, or may hold, a secret, nor of
+    text that somebody gave where a group of keys belongs.
+    """
+    if path in _SECRET or (len(path) == 1 and isinstance(value, (str, list))):
         return "a value that is not repeated here, as it may hold a secret"
     return shown(path, value)
 

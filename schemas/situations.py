@@ -108,9 +108,3 @@ class HardBrakingAhead(_Situation):
 SituationSpec = Annotated[
     TimeToCollision | PedestrianInPath | HardBrakingAhead, Field(discriminator="kind")
 ]
-#: Kind -> its type; what a message may suggest.
-SITUATIONS: dict[str, type[Strict]] = {
-    "time_to_collision": TimeToCollision,
-    "pedestrian_in_path": PedestrianInPath,
-    "hard_braking_ahead": HardBrakingAhead,
-}

@@ -36,13 +36,13 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MAX_EVENT_TIME_US = 2**53 - 2**43
 
 
-def _literal(value: object, table: dict[str, int], what: str) -> float:
+def _literal(value: object, table: dict[str, int], what: str, such_as: str) -> float:
     if isinstance(value, str) and (found := _LITERAL.match(value.strip())):
         factor = table.get(found[2])
         if factor is not None:
             return float(found[1]) * factor
     units = ", ".join(table)
-    raise ValueError(f"expected {what}: a number and one of {units} (such as '500ms' or '4MB')")
+    raise ValueError(f"expected {what}: a number and one of {units} (such as {such_as!r})")
 
 
 def parse_duration(value: object) -> timedelta:
@@ -53,7 +53,7 @@ def parse_duration(value: object) -> timedelta:
     """
     if isinstance(value, timedelta):
         return value
-    us = _literal(value, _DURATION_US, "a duration")
+    us = _literal(value, _DURATION_US, "a duration", "500ms")
     if us > _MAX_DURATION_US:
         raise ValueError("expected a duration of at most 36500d")
     return timedelta(microseconds=us)
@@ -78,7 +78,7 @@ def parse_size(value: object) -> int:
     """
     if isinstance(value, int) and not isinstance(value, bool):
         return value
-    return round(_literal(value, _SIZE_BYTES, "a size"))
+    return round(_literal(value, _SIZE_BYTES, "a size", "4MB"))
 
 
 def format_duration(value: timedelta) -> str:

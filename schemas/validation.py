@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
+
+from schemas.places import TAG, Place, place
+from schemas.wording import closest, expected, one_of, remedy
 
 #: Longest piece of a user's value that a message repeats.
 _MAX_SHOWN = 60
-#: Key -> the tags that a discriminated union puts into the path after it; the user wrote no such
-#: key.
-_UNIONS = {
-    "matcher": ("collect", "overlap", "nearest", "hold"),
-    "remote": ("kserve", "chat"),
-    "situations": ("time_to_collision", "pedestrian_in_path", "hard_braking_ahead"),
-}
+_UNKNOWN = "unknown key"
+#: A section that may be of several kinds, and is of none of them.
+_NO_KIND = ("union_tag_invalid", "union_tag_not_found", "model_attributes_type")
+
+Show = Callable[[tuple[str | int, ...], object], str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,61 +39,67 @@ def shown(path: tuple[str | int, ...], value: object) -> str:
     return text if len(text) <= _MAX_SHOWN else text[:_MAX_SHOWN] + "…"
 
 
-def explain(
-    error: ValidationError,
-    known: dict[str, list[str]] | None = None,
-    show: Callable[[tuple[str | int, ...], object], str] = shown,
-) -> list[Problem]:
-    """Every finding, unknown keys first (they usually cause the others).
+def explain(error: ValidationError, model: type[BaseModel], show: Show = shown) -> list[Problem]:
+    """Every finding about a ``model``, unknown keys first (they usually cause the others).
 
-    ``known`` holds the keys that there are below each path; ``show`` says how a message repeats
-    the value at a path.
+    ``show`` says how a message repeats the value at a path.
     """
-    problems = [_problem(details, known or {}, show) for details in error.errors()]
-    return sorted(problems, key=lambda problem: not problem.message.startswith("unknown key"))
+    found = [(details, place(model, details["loc"])) for details in error.errors()]
+    problems = [
+        _problem(details, where, _alternatives(found, where), show) for details, where in found
+    ]
+    return sorted(problems, key=lambda problem: not problem.message.startswith(_UNKNOWN))
 
 
-def _problem(
-    details: Any,
-    known: dict[str, list[str]],
-    show: Callable[[tuple[str | int, ...], object], str],
-) -> Problem:
-    location = details["loc"]
-    path = tuple(part for at, part in enumerate(location) if not _is_tag(location, at))
-    kind = details["type"]
+def _alternatives(found: list[tuple[Any, Place]], where: Place) -> list[str]:
+    """What else a value may be that is none of several types; one finding tells of each."""
+    if not where.alternative:
+        return []
+    return [expected(details) for details, other in found if other == where]
+
+
+def _problem(details: Any, where: Place, alternatives: list[str], show: Show) -> Problem:
+    path, kind = where.path, details["type"]
     if kind == "extra_forbidden":
-        return Problem(path, "unknown key" + _suggestion(location, known))
+        return Problem(path, _UNKNOWN + _known(path, where.beside))
     if kind == "missing":
-        return Problem(path, "expected a value, got none")
-    message = details["msg"].removeprefix("Value error, ")
-    message = message[:1].lower() + message[1:]
-    if kind == "value_error" and not message.startswith("expected"):
-        # A check of several keys together names the one at fault itself: "inputs.audio: …".
-        key, colon, rest = message.partition(": ")
-        if colon and " " not in key:
-            return Problem((*path, *key.split(".")), rest)
-        return Problem(path, message)
-    if kind in ("model_type", "dict_type"):
-        message = "expected keys and their values"
-    return Problem(path, f"{_expected(message)}, got {show(path, details['input'])}")
+        return Problem(path, "expected a value, got none; add it")
+    if kind in _NO_KIND and where.kinds:
+        return _of_no_kind(details, where, show)
+    wanted = expected(details)
+    if kind == "value_error":
+        if not wanted.startswith("expected"):
+            # A check of several keys together names the one at fault itself: "inputs.audio: …".
+            key, colon, rest = wanted.partition(": ")
+            if colon and " " not in key:
+                return Problem((*path, *key.split(".")), rest)
+            return Problem(path, wanted)
+        if ", got " in wanted:
+            return Problem(path, wanted)
+    if alternatives:
+        wanted = "expected " + " or ".join(
+            dict.fromkeys(each.removeprefix("expected ") for each in alternatives)
+        )
+    return Problem(path, f"{wanted}, got {show(path, details['input'])}{remedy(details)}")
 
 
-def _is_tag(location: tuple[str | int, ...], at: int) -> bool:
-    before = [part for part in location[:at] if isinstance(part, str)]
-    return bool(before) and location[at] in _UNIONS.get(before[-1], ())
+def _of_no_kind(details: Any, where: Place, show: Show) -> Problem:
+    value, path = details["input"], where.path
+    if isinstance(value, dict):
+        path = (*path, TAG)
+        wanted = f"expected {one_of(where.kinds)}"
+        if TAG not in value:
+            return Problem(path, f"{wanted}, got none; add it")
+        return Problem(
+            path, f"{wanted}, got {show(path, value[TAG])}{closest(value[TAG], where.kinds)}"
+        )
+    meant = value if value in where.kinds else where.kinds[0]
+    return Problem(
+        path,
+        f"expected keys and their values, got {show(path, value)}; write {{{TAG}: {meant}}} and "
+        "what else it needs",
+    )
 
 
-def _expected(message: str) -> str:
-    for lead in ("input should be ", "string should "):
-        if message.startswith(lead):
-            return "expected " + message.removeprefix(lead)
-    return message
-
-
-def _suggestion(path: tuple[str | int, ...], known: dict[str, list[str]]) -> str:
-    parent = ".".join(str(part) for part in path[:-1])
-    names = known.get(parent, [])
-    close = difflib.get_close_matches(str(path[-1]), names, n=1)
-    if close:
-        return f" (did you mean {close[0]!r}?)"
-    return f" (known: {', '.join(names)})" if names else ""
+def _known(path: tuple[str | int, ...], names: tuple[str, ...]) -> str:
+    return closest(path[-1], names) or (f" (known: {', '.join(names)})" if names else "")

@@ -8,7 +8,7 @@ from typing import Literal
 from pydantic import Field, model_validator
 
 from schemas.inputs import SensorName, Strict
-from schemas.units import Duration, Size, to_us
+from schemas.units import Duration, Size, format_duration, to_us
 
 #: A sliding window may consist of so many steps at most: each sample is in that many windows.
 MAX_STEPS = 64
@@ -44,22 +44,38 @@ class WindowSpec(Strict):
     @model_validator(mode="after")
     def _consistent(self) -> WindowSpec:
         if self.size_us < 1_000:
-            raise ValueError("size: expected at least 1ms")
+            raise ValueError(f"size: expected at least 1ms, got {format_duration(self.size)}")
         for key, kind in (("every", "sliding"), ("sensor", "triggered")):
-            if (getattr(self, key) is not None) != (self.kind == kind):
-                wanted = "expected" if self.kind == kind else "not expected"
-                raise ValueError(f"{key}: {wanted} where kind is {self.kind}")
+            given = getattr(self, key) is not None
+            if self.kind == kind and not given:
+                raise ValueError(f"{key}: expected where kind is {kind}, got none; add it")
+            if self.kind != kind and given:
+                raise ValueError(self._misplaced(key, kind))
         if self.before_us and self.kind != "triggered":
-            raise ValueError(f"before: not expected where kind is {self.kind}")
+            raise ValueError(self._misplaced("before", "triggered"))
         if self.before_us > self.size_us:
-            raise ValueError("before: expected at most size, so that the trigger is in its window")
+            raise ValueError(
+                f"before: expected at most size ({format_duration(self.size)}), so that the "
+                f"trigger is in its window, got {format_duration(self.before)}"
+            )
         if not 1_000 <= self.every_us <= self.size_us <= MAX_STEPS * self.every_us:
             raise ValueError(
-                f"every: expected at least 1ms, at most size and at least size/{MAX_STEPS}"
+                f"every: expected at least 1ms, at most size and at least size/{MAX_STEPS}, where "
+                f"size is {format_duration(self.size)}, got {self._every_text}"
             )
         if self.size_us % self.every_us:
-            raise ValueError("size: expected a multiple of every")
+            raise ValueError(
+                f"size: expected a multiple of every ({self._every_text}), got "
+                f"{format_duration(self.size)}"
+            )
         return self
+
+    @property
+    def _every_text(self) -> str:
+        return format_duration(self.size if self.every is None else self.every)
+
+    def _misplaced(self, key: str, kind: str) -> str:
+        return f"{key}: not expected where kind is {self.kind}; leave it out, or set kind: {kind}"
 
 
 class ResultSpec(Strict):

@@ -72,8 +72,10 @@ def subscribe_results(
 
     Without a group, reads all partitions from now on, or with ``from_beginning`` all there is. With
     one, shares them among the group's members and goes on where the group stopped; items of one
-    fetch count as done once all of them were taken. Raises ``TopicError`` where the topic does not
-    exist.
+    fetch count as done once all of them were taken.
+
+    Raises, at the first item: ``TopicError`` where there is no such topic and no group,
+    ``BrokerUnreachable`` where the broker does not tell where it ends.
     """
     topic = f"{pipeline}.results"
     return _subscribe(topic, _result, kafka, from_beginning, group, repeats)

@@ -121,8 +121,8 @@ def check_partitions(settings: KafkaSettings, expected: Mapping[str, int]) -> No
     absent = sorted(set(expected) - set(found))
     if absent:
         raise TopicError(
-            f"expected topics {sorted(expected)}, got none named {absent}; create them with "
-            "`sensorium topics create`"
+            f"expected {len(expected)} topics on the broker, got none named {', '.join(absent)}; "
+            "create them with `sensorium topics create`"
         )
     _refuse_other_partitions(found, expected)
 

@@ -8,7 +8,8 @@ WorkerError
 ├── RemoteError          a model behind a server did not answer, or not with an answer
 │   └── RequestRefused   it refused what it was sent
 ├── TrainError           a training run cannot start or came out unusable
-│   └── PlanError        its model's plan asks for what data, pipeline or network do not have
+│   ├── PlanError        its model's plan asks for what data, pipeline or network do not have
+│   └── PartError        one part of a model refuses an option, or what it is to be fitted to
 ├── CalibrationError     a calibration file is missing, damaged, or of none of the known kinds
 ├── DataSetError         a data set's files are missing, damaged, or not what its importer expects
 ├── EvaluationError      a model cannot be judged as asked: folds, inputs, metrics, or the stream
@@ -98,11 +99,31 @@ class TrainError(WorkerError):
 
 
 class PlanError(TrainError):
-    """A model's plan that cannot be followed; ``problem`` names the key, expected, and got."""
+    """A model's plan that cannot be followed; ``key`` lies below ``model``, ``problem`` says what
+    was expected and what came.
 
-    def __init__(self, problem: str, file: str = "plan") -> None:
-        super().__init__(f"{file}: model.{problem}")
+    A ``file`` is not known where a plan was made by a program.
+    """
+
+    def __init__(self, key: str, problem: str, file: str = "plan") -> None:
+        super().__init__(f"{file}: model.{key}: {problem}")
+        self.key = key
         self.problem = problem
+
+    def of_file(self, file: str) -> PlanError:
+        """The same about the plan that lies there."""
+        return PlanError(self.key, self.problem, file)
+
+
+class PartError(TrainError):
+    """A part of a model refuses what it was given. Whoever makes the part knows which key of the
+    plan it is, and makes a ``PlanError`` of it; ``option`` is the key below that one.
+    """
+
+    def __init__(self, problem: str, option: str | None = None) -> None:
+        super().__init__(problem if option is None else f"{option}: {problem}")
+        self.problem = problem
+        self.option = option
 
 
 class CalibrationError(WorkerError):

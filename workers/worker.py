@@ -182,6 +182,13 @@ async def _beside(work: Coroutine[object, object, None], what: str) -> AsyncIter
 
 
 def run_worker(pipeline: Pipeline, settings: Settings) -> int:
-    """``serve_worker`` in a loop of its own."""
+    """``serve_worker`` in a loop of its own.
+
+    Until it reads samples a worker holds nothing: a signal ends it at once, and does not wait for
+    the model, which is loaded and warmed up by threads that cannot be interrupted.
+    """
     share_heap()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        if signal.getsignal(number) is not signal.SIG_IGN:
+            signal.signal(number, signal.SIG_DFL)
     return asyncio.run(serve_worker(pipeline, settings))

@@ -10,7 +10,7 @@ import yaml
 
 from schemas.pipeline_file import parse_pipeline, shipped_pipelines
 from tests.cli.conftest import Sensorium
-from workers.cli.failures import FAILED
+from workers.cli.failures import FAILED, WRONG_USAGE
 
 
 def test_config_prints_the_settings_in_effect(
@@ -57,3 +57,31 @@ def test_a_contract_file_that_differs_is_named(sensorium: Sensorium, tmp_path: P
     done = sensorium("contract", "--check", "--folder", str(tmp_path))
     assert done.status == FAILED
     assert "asyncapi.yaml" in done.complaint
+
+
+def test_check_says_as_json_what_is_wrong_and_where(sensorium: Sensorium, tmp_path: Path) -> None:
+    assert json.loads(sensorium("pipelines", "check", "call", "--json").out) == {
+        "file": "call",
+        "ok": True,
+        "pipeline": "call",
+    }
+    file = tmp_path / "mine.yaml"
+    file.write_text("pipeline: mine\nwindows: {size: 1s}\n")
+    done = sensorium("pipelines", "check", str(file), "--json")
+    found = json.loads(done.out)
+    assert (done.status, found["ok"], found["line"]) == (WRONG_USAGE, False, 2)
+    assert "windows: unknown key" in found["problem"]
+    assert done.complaint == f"sensorium: {found['problem']}"
+
+
+def test_the_contract_says_as_json_what_was_written_and_what_is_stale(
+    sensorium: Sensorium, tmp_path: Path
+) -> None:
+    written = json.loads(sensorium("contract", "--folder", str(tmp_path), "--json").out)
+    assert "asyncapi.yaml" in written["written"]
+    (tmp_path / "asyncapi.yaml").write_text("asyncapi: 2.0.0\n")
+    done = sensorium("contract", "--check", "--folder", str(tmp_path), "--json")
+    assert (done.status, json.loads(done.out)) == (
+        FAILED,
+        {"folder": str(tmp_path), "current": False, "stale": ["asyncapi.yaml"]},
+    )

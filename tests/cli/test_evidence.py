@@ -53,4 +53,4 @@ def test_an_unknown_event_is_answered_with_those_there_are(sensorium: Sensorium)
 def test_a_size_that_is_none_is_wrong_usage(sensorium: Sensorium) -> None:
     done = sensorium("evidence", "-p", "call", "--max-size", "plenty")
     assert done.status == WRONG_USAGE
-    assert "--max-size: " in done.complaint
+    assert "(such as '4MB'), got 'plenty'" in done.complaint

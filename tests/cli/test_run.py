@@ -75,7 +75,8 @@ def test_a_worker_that_cannot_start_ends_the_demo_with_the_workers_own_words(
 @contextmanager
 def started_up(env_file: Path) -> Iterator[subprocess.Popen[str]]:
     """`sensorium up` once it is ready."""
-    command = [sys.executable, "-m", "workers.cli", "up", "-p", "call", "--env-file", str(env_file)]
+    options = ("--env-file", str(env_file), "--json")
+    command = [sys.executable, "-m", "workers.cli", "up", "-p", "call", *options]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     try:
         wait_until(lambda: env_file.exists() or process.poll() is not None, 90)
@@ -126,8 +127,16 @@ def test_up_serves_other_terminals_and_leaves_no_child_behind(
         children = children_of(process.pid)
         assert len(children) >= 6  # broker, Redis and worker, each on its leash
         process.send_signal(signal.SIGTERM)
-        _, err = process.communicate(timeout=60)
+        out, err = process.communicate(timeout=60)
         assert (process.returncode, err) == (TERMINATED, "")
+        ready, ended = map(json.loads, out.splitlines())
+        assert (ready["state"], ready["kafka"]) == (
+            "ready",
+            os.environ["SENSORIUM_KAFKA__BOOTSTRAP"],
+        )
+        (worker,) = ready["workers"]
+        assert (worker["pipeline"], worker["pid"] in children) == ("call", True)
+        assert ended == {"state": "ended", "workers": [{"name": "worker-call-1", "status": 0}]}
         wait_until(lambda: not any(map(is_running, children)), 10)
 
 

@@ -42,6 +42,25 @@ def test_created_topics_pass_the_check(
 
 
 @pytest.mark.integration
+def test_the_check_is_one_object_for_each_pipeline(
+    sensorium: Sensorium, on_stack: Stack, own_pipeline: tuple[str, str]
+) -> None:
+    path, name = own_pipeline
+    missing = json.loads(sensorium("topics", "verify", "-p", path, "--json").out)
+    assert (missing["pipeline"], missing["ok"], f"{name}.dlq" in missing["problem"]) == (
+        name,
+        False,
+        True,
+    )
+    sensorium("topics", "create", "-p", path)
+    assert json.loads(sensorium("topics", "verify", "-p", path, "--json").out) == {
+        "pipeline": name,
+        "ok": True,
+        "topics": {f"{name}.{suffix}": 2 for suffix in SUFFIXES},
+    }
+
+
+@pytest.mark.integration
 def test_creating_again_changes_nothing(
     sensorium: Sensorium, on_stack: Stack, own_pipeline: tuple[str, str]
 ) -> None:

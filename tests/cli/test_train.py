@@ -184,8 +184,18 @@ def test_the_folder_goes_into_the_registry(
     ("changed", "told"),
     [
         ({"nmae": 1}, "nmae: unknown key (did you mean 'name'?)"),
-        ({"optimisation": {"epochs": 0}}, "optimisation.epochs: expected greater than 0, got 0"),
-        ({"data": {}}, "data.set: expected it for a data set, or labels"),
+        ({"optimisation": {"epochs": 0}}, "optimisation.epochs: expected a number above 0, got 0"),
+        (
+            {"optimisation": {"schedule": "cosine"}},
+            "optimisation.schedule: expected keys and their values, got 'cosine'; write "
+            "{kind: cosine}",
+        ),
+        (
+            {"optimisation": {"schedule": {"kind": "cosine", "warmpu": 0.1}}},
+            "optimisation.schedule.warmpu: unknown key (did you mean 'warmup'?)",
+        ),
+        ({"pipeline": 3}, "pipeline: expected text or keys and their values, got 3"),
+        ({"data": {}}, "data.set: expected it for a data set, or labels for aligned windows, got"),
         (
             {"model": {"encoders": {"text": {"kind": "magic"}}}},
             "model.encoders.text.kind: expected one",
@@ -194,6 +204,20 @@ def test_the_folder_goes_into_the_registry(
         (
             {"model": {**MODEL, "encoders": {"smell": {"kind": "vector"}}}},
             "plan.yaml: model.encoders.smell: expected an input of text, audio, video",
+        ),
+        (
+            {"model": {**MODEL, "encoders": {"text": {"kind": "texture"}}}},
+            "plan.yaml: model.encoders.text: expected image or video, got text",
+        ),
+        (
+            {
+                "model": {
+                    **MODEL,
+                    "fusion": {"form": "sum", "width": 10},
+                    "context": {"kind": "attention", "steps": 2},
+                }
+            },
+            "plan.yaml: model.context.heads: expected a divisor of the width 10, got 4",
         ),
     ],
 )

@@ -100,3 +100,12 @@ def test_a_missing_topic_is_named_by_the_check(
     name = unique_name("absent")
     with pytest.raises(TopicError, match=f"none named .*{name}.*sensorium topics create"):
         check_partitions(kafka, {name: 1})
+
+
+def test_a_missing_topic_is_named_once(
+    kafka: KafkaSettings, unique_name: Callable[[str], str]
+) -> None:
+    names = [unique_name("absent"), unique_name("absent")]
+    with pytest.raises(TopicError) as caught:
+        check_partitions(kafka, dict.fromkeys(names, 1))
+    assert [str(caught.value).count(name) for name in names] == [1, 1]

@@ -13,7 +13,7 @@ from streams.feed.item import FeedItem
 from workers.datasets.base import DataSet, Label
 from workers.datasets.making import START_US, in_order, vector, words
 from workers.datasets.windows import LabelledWindow, LabelledWindows, label_windows
-from workers.errors import TrainError
+from workers.errors import PlanError
 from workers.learned.plan import ModelPlan
 from workers.train.logistic import fit_logistic, regression
 from workers.train.predict import predict
@@ -133,25 +133,39 @@ def test_an_input_without_windows_of_a_label_is_told(windows: LabelledWindows) -
         for at, one in enumerate(windows.windows)
         if one.labels["state"] == "well" or _number(one) % 2
     )
-    with pytest.raises(TrainError, match="'notes': expected windows of every label"):
+    with pytest.raises(PlanError, match=r"encoders\.notes: expected windows of every label"):
         fit_logistic(well, PLAN, STRENGTH, seed=1)
 
 
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"fusion": {"form": "sum", "width": 2}}, "evidence fusion"),
-        ({"fusion": {"form": "evidence", "width": 3}}, "fusion.width: expected 2"),
-        ({"projection": {"norm": True}}, "norm: false"),
-        ({"projection": {"norm": False, "hidden": [4]}}, "no hidden layers"),
+        (
+            {"fusion": {"form": "sum", "width": 2}},
+            'plan: model.fusion.form: expected "evidence", to be solved, got "sum"',
+        ),
+        (
+            {"fusion": {"form": "evidence", "width": 3}},
+            "plan: model.fusion.width: expected 2, one for each label, got 3",
+        ),
+        (
+            {"projection": {"norm": True}},
+            "plan: model.projection.norm: expected false, to be solved, got true",
+        ),
+        (
+            {"projection": {"norm": False, "hidden": [4]}},
+            "plan: model.projection.hidden: expected [], to be solved, got [4]",
+        ),
+        ({"members": 2}, "plan: model.members: expected 1, to be solved, got 2"),
     ],
 )
 def test_a_plan_that_cannot_be_solved_is_refused(
     windows: LabelledWindows, changes: dict[str, object], message: str
 ) -> None:
     other = ModelPlan.model_validate({**PLAN.model_dump(mode="json"), **changes})
-    with pytest.raises(TrainError, match=message):
+    with pytest.raises(PlanError) as caught:
         fit_logistic(windows, other, STRENGTH, seed=1)
+    assert str(caught.value) == message
 
 
 def _number(window: LabelledWindow) -> int:

@@ -15,7 +15,7 @@ from workers.learned.plan import ModelPlan
 def complaint(**changed: Any) -> str:
     with pytest.raises(ValidationError) as caught:
         a_plan(**changed)
-    problem = explain(caught.value)[0]
+    problem = explain(caught.value, ModelPlan)[0]
     return f"{problem.key}: {problem.message}"
 
 

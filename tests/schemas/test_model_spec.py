@@ -67,7 +67,7 @@ def test_a_chat_remote_has_tasks_and_the_inputs_that_are_sent() -> None:
 
 
 MISTAKES = {
-    "unknown kind": (KSERVE, "kind: kserve", "kind: rest", 8, ("model.remote", "'kserve'")),
+    "unknown kind": (KSERVE, "kind: kserve", "kind: rest", 9, ("model.remote.kind", "'kserve'")),
     "no kind": (KSERVE, "    kind: kserve\n", "", 8, ("model.remote", "kind")),
     "unknown key": (KSERVE, "timeout:", "time_out:", 13, ("model.remote.time_out", "'timeout'")),
     "key of the other kind": (CHAT, "model: vlm", "protocol: grpc", 11, ("remote.protocol",)),

@@ -56,13 +56,39 @@ def test_a_value_where_a_group_belongs_is_not_hidden_by_a_variable(tmp_path: Pat
     ("variable", "value"),
     [
         ("SENSORIUM_KAFKA__BOOTSTRAP", "127.0.0.1:99999"),
+        ("SENSORIUM_KAFKA__BOOTSTRAP", "a:9092,b:0"),
         ("SENSORIUM_REDIS__URL", "redis://127.0.0.1:99999/0"),
+        ("SENSORIUM_REDIS__URL", "redis://127.0.0.1:0/0"),
         ("SENSORIUM_REDIS__URL", "redis://127.0.0.1:abc/0"),
     ],
 )
 def test_a_port_that_cannot_be_is_refused(variable: str, value: str) -> None:
     with pytest.raises(SettingsError, match=f"{variable}: expected (a port|ports)"):
         load_settings(environ={variable: value})
+
+
+@pytest.mark.parametrize(
+    "value", ["", ":9092", "a", "a:", "a:x", "a :9092", "a:9092, b:9092", "a:9092,", "a:-1"]
+)
+def test_what_is_no_address_of_a_broker_is_refused(value: str) -> None:
+    with pytest.raises(SettingsError, match="BOOTSTRAP: expected host:port, or several") as failed:
+        load_settings(environ={"SENSORIUM_KAFKA__BOOTSTRAP": value})
+    assert str(failed.value).endswith(f", got {value!r}")
+
+
+@pytest.mark.parametrize(
+    ("value", "said"),
+    [
+        ("http://cache:6379", "expected a URL that begins with redis://, .*, got http://"),
+        ("cache:6379", "expected a URL that begins with redis://, .*, got another text"),
+        ("redis://", "expected redis://host:port/database"),
+        ("redis://a b:6379", "expected redis://host:port/database without spaces"),
+        ("unix://", "expected unix:///path"),
+    ],
+)
+def test_what_is_no_url_of_redis_says_what_one_looks_like(value: str, said: str) -> None:
+    with pytest.raises(SettingsError, match=f"SENSORIUM_REDIS__URL: {said}"):
+        load_settings(environ={"SENSORIUM_REDIS__URL": value})
 
 
 def test_sasl_needs_its_credentials() -> None:
@@ -107,7 +133,9 @@ def test_a_refused_value_that_may_hold_a_secret_is_not_repeated(variable: str, v
 def test_a_refused_password_of_a_file_is_not_repeated(tmp_path: Path) -> None:
     path = tmp_path / "s.yaml"
     path.write_text("kafka: {sasl_password: 12345}\n")
-    with pytest.raises(SettingsError, match="sasl_password: expected a valid string, got a value"):
+    with pytest.raises(
+        SettingsError, match="sasl_password: expected text, got a value that is not repeated"
+    ):
         load_settings(path, {})
 
 

@@ -8,8 +8,8 @@ from typing import Annotated
 import typer
 
 from workers.cli.failures import FAILED, complain
-from workers.cli.options import example
-from workers.cli.output import print_text
+from workers.cli.options import JsonOption, example
+from workers.cli.output import print_json, print_text
 
 EXAMPLE = example("sensorium contract --check")
 
@@ -21,17 +21,25 @@ def contract(
     folder: Annotated[
         Path | None, typer.Option("--folder", help="Where the files are. Default: the package's.")
     ] = None,
+    json: JsonOption = False,
 ) -> None:
     """Write or check the schemas. JSON Schemas and an AsyncAPI document, made from the types."""
     from schemas.contract import CONTRACT_DIR, stale_files, write_contract
 
     where = folder or CONTRACT_DIR
     if not check:
-        for path in write_contract(where):
+        written = write_contract(where)
+        if json:
+            print_json({"folder": str(where), "written": [path.name for path in written]})
+            return
+        for path in written:
             print_text(str(path))
         return
     stale = stale_files(where)
+    if json:
+        print_json({"folder": str(where), "current": not stale, "stale": stale})
     if stale:
         complain(f"out of date in {where}: {', '.join(stale)}; run `sensorium contract`")
         raise typer.Exit(FAILED)
-    print_text(f"{where}: current")
+    if not json:
+        print_text(f"{where}: current")

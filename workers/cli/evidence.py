@@ -72,7 +72,7 @@ def evidence(
     try:
         most_bytes = parse_size(max_size)
     except ValueError as error:
-        raise WrongUsage(f"--max-size: {error}") from None
+        raise WrongUsage(f"--max-size: {error}, got {max_size[:20]!r}") from None
     reach_broker(settings.kafka)
     model = open_served(served, settings.worker)
     try:

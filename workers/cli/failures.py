@@ -1,7 +1,7 @@
 """What a user sees when a command fails: one line on standard error and an exit status.
 
-2: the call or the configuration is wrong. 1: the work failed. 130: Ctrl-C. Any other exception is
-a bug of ours and keeps its traceback.
+2: the call or the configuration is wrong. 1: the work failed. 130: Ctrl-C. 143: SIGTERM. Any other
+exception is a bug of ours and keeps its traceback.
 """
 
 from __future__ import annotations
@@ -23,10 +23,6 @@ INTERRUPTED = 130
 TERMINATED = 143
 
 
-class Terminated(BaseException):
-    """SIGTERM came: end as after Ctrl-C, with every child ended first."""
-
-
 class WrongUsage(WorkerError):
     """An argument that cannot be used; the message names it, expected and got."""
 
@@ -44,8 +40,6 @@ def exit_status(error: BaseException) -> int | None:
     """The exit status for an error that users can meet; ``None`` for one that is a bug."""
     if isinstance(error, KeyboardInterrupt):
         return INTERRUPTED
-    if isinstance(error, Terminated):
-        return TERMINATED
     if isinstance(error, typer.TyperException):
         return error.exit_code
     if isinstance(error, _CONFIGURATION):

@@ -35,7 +35,8 @@ from workers.cli import (
     view,
     worker,
 )
-from workers.cli.failures import Terminated, complain, exit_status, one_line
+from workers.cli.ending import sigterm_as_ctrl_c
+from workers.cli.failures import INTERRUPTED, TERMINATED, complain, exit_status, one_line
 from workers.cli.options import example
 
 #: 128 + SIGPIPE: the reader of our output has gone, as `head` does.
@@ -114,6 +115,17 @@ _add(contract.contract, contract.EXAMPLE, "contract")
 
 def main(arguments: list[str] | None = None) -> int:
     """Run one command; the exit status. Prints one line where it fails in an expected way."""
+    with sigterm_as_ctrl_c() as terminated:
+        status = _main(arguments)
+    if status != INTERRUPTED:
+        return status
+    # `python -m` notes a KeyboardInterrupt that passes through code made of a string, as of a named
+    # tuple, and would end by SIGINT although it was handled; this makes it forget.
+    exec("")
+    return TERMINATED if terminated() else INTERRUPTED
+
+
+def _main(arguments: list[str] | None) -> int:
     try:
         return app(arguments, prog_name="sensorium", standalone_mode=False) or 0
     except BrokenPipeError:
@@ -124,7 +136,7 @@ def main(arguments: list[str] | None = None) -> int:
         status = exit_status(error)
         if status is None:
             raise
-        if not isinstance(error, (KeyboardInterrupt, Terminated)):
+        if not isinstance(error, KeyboardInterrupt):
             complain(one_line(error))
         return status
 

@@ -36,7 +36,7 @@ def about(context: typer.Context) -> None:
 
 @mcap.command(epilog=example("sensorium mcap show drive.mcap --json"))
 def show(
-    file: Annotated[Path, typer.Argument(metavar="FILE.mcap")],
+    file: Annotated[Path, typer.Argument(metavar="FILE.mcap", help="Any MCAP file.")],
     json: JsonOption = False,
 ) -> None:
     """Show the channels of a file: schema and how many messages."""

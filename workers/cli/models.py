@@ -30,7 +30,9 @@ models = typer.Typer()
 EXAMPLE = example("sensorium models list", "sensorium models activate call 1.1.0")
 
 NameArgument = Annotated[str, typer.Argument(metavar="NAME", help="The model's name.")]
-VersionArgument = Annotated[str, typer.Argument(metavar="VERSION")]
+VersionArgument = Annotated[
+    str, typer.Argument(metavar="VERSION", help="One of `sensorium models list`.")
+]
 
 
 @models.callback(invoke_without_command=True)

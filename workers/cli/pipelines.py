@@ -15,7 +15,9 @@ if TYPE_CHECKING:
 pipelines = typer.Typer(invoke_without_command=True)
 EXAMPLE = example("sensorium pipelines", "sensorium pipelines check my.yaml")
 
-Named = Annotated[str, typer.Argument(metavar="NAME|FILE")]
+Named = Annotated[
+    str, typer.Argument(metavar="NAME|FILE", help="A shipped pipeline, or a pipeline file.")
+]
 
 
 @pipelines.callback()
@@ -63,9 +65,18 @@ def show(name: Named, json: JsonOption = False) -> None:
 
 
 @pipelines.command(epilog=example("sensorium pipelines check my.yaml"))
-def check(file: Named) -> None:
+def check(file: Named, json: JsonOption = False) -> None:
     """Check a pipeline file. Prints OK, or the file, line and key that is wrong, and why."""
+    from schemas.errors import PipelineFileError
     from schemas.pipeline_file import load_pipeline
 
-    load_pipeline(file)
-    print_text("OK")
+    try:
+        found = load_pipeline(file)
+    except PipelineFileError as error:
+        if json:
+            print_json({"file": file, "ok": False, "line": error.line, "problem": str(error)})
+        raise
+    if json:
+        print_json({"file": file, "ok": True, "pipeline": found.pipeline})
+    else:
+        print_text("OK")

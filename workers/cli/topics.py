@@ -83,13 +83,26 @@ def list_topics(
 
 @topics.command(epilog=example("sensorium topics verify --pipeline call"))
 def verify(
-    pipeline: PipelinesOption = None, everything: AllOption = False, config: ConfigOption = None
+    pipeline: PipelinesOption = None,
+    everything: AllOption = False,
+    config: ConfigOption = None,
+    json: JsonOption = False,
 ) -> None:
     """Check topics on the broker. Fails where one is missing or has other partitions."""
+    from streams.errors import TopicError
     from streams.topics import check_partitions, plan_topics
 
     settings, named = read_settings(config), read_pipelines(pipeline, everything)
     reach_broker(settings.kafka)
     for each in named.values():
-        check_partitions(settings.kafka, {p.name: p.partitions for p in plan_topics(each)})
-        print_text(f"{each.pipeline}: OK")
+        expected = {plan.name: plan.partitions for plan in plan_topics(each)}
+        try:
+            check_partitions(settings.kafka, expected)
+        except TopicError as error:
+            if json:
+                print_json({"pipeline": each.pipeline, "ok": False, "problem": str(error)})
+            raise
+        if json:
+            print_json({"pipeline": each.pipeline, "ok": True, "topics": expected})
+        else:
+            print_text(f"{each.pipeline}: OK")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import shlex
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -14,16 +14,18 @@ from workers.cli.children import run_with_children
 from workers.cli.failures import WrongUsage
 from workers.cli.options import (
     ConfigOption,
+    JsonOption,
     PipelinesOption,
     example,
     read_pipelines,
     read_settings,
 )
-from workers.cli.output import print_text
+from workers.cli.output import print_json, print_text
 
 if TYPE_CHECKING:
     from schemas.pipeline import Pipeline
     from workers.demo.site import Site
+    from workers.demo.worker_process import WorkerProcess
 
 EXAMPLE = example(
     "sensorium up --pipeline call --env-file /tmp/sensorium.env",
@@ -42,11 +44,12 @@ def up(
         typer.Option(metavar="FILE", help="Also write the variables here, once all is ready."),
     ] = None,
     config: ConfigOption = None,
+    json: JsonOption = False,
 ) -> None:
     """Run broker, Redis and workers here. Until Ctrl-C; nothing needs to be installed.
 
-    Prints the variables with which other terminals reach the servers. What the servers hold is in
-    memory, and ends with them.
+    Prints the variables with which other terminals reach the servers; with --json one object once
+    all is ready, and one at the end. What the servers hold is in memory, and ends with them.
     """
     from workers.demo.site import open_site
 
@@ -61,7 +64,7 @@ def up(
 
     async def serve() -> None:
         with open_site(settings, use_configured=False) as site:
-            await _serve(site, named, workers, arguments, env_file)
+            await _serve(site, named, workers, arguments, env_file, json=json)
 
     run_with_children(serve())
 
@@ -72,6 +75,8 @@ async def _serve(
     count: int,
     arguments: list[str],
     env_file: Path | None,
+    *,
+    json: bool,
 ) -> None:
     from workers.demo.site import create_topics
     from workers.demo.worker_process import WorkerProcess, stop_all
@@ -93,22 +98,59 @@ async def _serve(
         async with asyncio.TaskGroup() as group:
             for worker in running:
                 group.create_task(worker.ready())
-        _announce(site.variables, env_file)
-        print_text(f"# {len(running)} workers are ready; logs in {site.log_dir}; Ctrl-C ends all")
+        exports = _exports(site.variables)
+        if json:
+            print_json(_ready(site, running))
+        else:
+            print_text(exports)
+            print_text(
+                f"# {len(running)} workers are ready; logs in {site.log_dir}; Ctrl-C ends all"
+            )
+        if env_file is not None:
+            _write_whole(env_file, exports)
         while True:
             site.stack.check()
             for worker in running:
                 worker.check()
             await asyncio.sleep(_WATCH_INTERVAL_S)
     finally:
-        await asyncio.to_thread(stop_all, running)
+        statuses = await asyncio.to_thread(stop_all, running)
+        if json:
+            print_json({"state": "ended", "workers": _ended(running, statuses)})
 
 
-def _announce(variables: Mapping[str, str], env_file: Path | None) -> None:
-    text = "".join(f"export {name}={shlex.quote(value)}\n" for name, value in variables.items())
-    print_text(text)
-    if env_file is not None:
-        # Whoever waits for the file must not read half of it.
-        part = env_file.with_name(f".{env_file.name}.part")
-        part.write_text(text, encoding="utf-8")
-        part.replace(env_file)
+def _ready(site: Site, running: Sequence[WorkerProcess]) -> dict[str, object]:
+    return {
+        "state": "ready",
+        "kafka": site.settings.kafka.bootstrap,
+        "redis": site.settings.redis.url,
+        "variables": dict(site.variables),
+        "workers": [
+            {
+                "name": worker.name,
+                "pipeline": worker.pipeline,
+                "pid": worker.pid,
+                "url": worker.url,
+                "log": str(worker.log_path),
+            }
+            for worker in running
+        ],
+    }
+
+
+def _ended(running: Sequence[WorkerProcess], statuses: Sequence[int | None]) -> list[object]:
+    return [
+        {"name": worker.name, "status": status}
+        for worker, status in zip(running, statuses, strict=True)
+    ]
+
+
+def _exports(variables: Mapping[str, str]) -> str:
+    return "".join(f"export {name}={shlex.quote(value)}\n" for name, value in variables.items())
+
+
+def _write_whole(path: Path, text: str) -> None:
+    """Whoever waits for the file must not read half of it."""
+    part = path.with_name(f".{path.name}.part")
+    part.write_text(text, encoding="utf-8")
+    part.replace(path)

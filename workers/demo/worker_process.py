@@ -50,8 +50,10 @@ class WorkerProcess:
     ) -> None:
         """``pipeline``: as ``--pipeline`` takes it; ``name``: in messages and of the log file."""
         self.name = name
+        self.pipeline = pipeline
         self.log_path = log_dir / f"{name}.log"
         self._port = free_port()
+        self._asked = False
         command = [sys.executable, "-m", "workers.cli", "worker", "--pipeline", pipeline]
         self._process = LeashedProcess(
             name,
@@ -65,6 +67,11 @@ class WorkerProcess:
     def pid(self) -> int:
         """The worker's process id."""
         return self._process.pid
+
+    @property
+    def url(self) -> str:
+        """Where it serves /metrics, /livez and /readyz."""
+        return f"http://127.0.0.1:{self._port}"
 
     async def ready(self) -> None:
         """Return once ``/readyz`` says yes. Raises ``WorkerEnded``."""
@@ -91,8 +98,10 @@ class WorkerProcess:
         )
 
     def ask_to_stop(self) -> None:
-        """Send SIGTERM; without effect where it has ended."""
-        if self._process.alive:
+        """Send SIGTERM, once; without effect where it has ended."""
+        # A second signal tells a worker to give up what it has in hand.
+        if self._process.alive and not self._asked:
+            self._asked = True
             with contextlib.suppress(ProcessLookupError):
                 os.kill(self._process.pid, signal.SIGTERM)
 
@@ -110,16 +119,14 @@ class WorkerProcess:
 
     def _answers_ready(self) -> bool:
         try:
-            url = f"http://127.0.0.1:{self._port}/readyz"
-            with urllib.request.urlopen(url, timeout=2) as answer:
+            with urllib.request.urlopen(f"{self.url}/readyz", timeout=2) as answer:
                 return bool(answer.status == 200)
         except (urllib.error.URLError, OSError):
             return False
 
 
-def stop_all(workers: Sequence[WorkerProcess]) -> None:
-    """End them all at the same time."""
+def stop_all(workers: Sequence[WorkerProcess]) -> list[int | None]:
+    """End them all at the same time; their exit statuses."""
     for worker in workers:
         worker.ask_to_stop()
-    for worker in workers:
-        worker.stop()
+    return [worker.stop() for worker in workers]

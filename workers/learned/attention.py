@@ -7,6 +7,8 @@ import math
 import torch
 from torch import Tensor, nn
 
+from workers.errors import PartError
+
 
 class Attention(nn.Module):
     """A pre-norm block: queries attend to tokens, then each goes through an MLP.
@@ -18,7 +20,7 @@ class Attention(nn.Module):
     def __init__(self, width: int, heads: int, dropout: float) -> None:
         super().__init__()
         if width % heads:
-            raise ValueError(f"heads: expected a divisor of the width {width}, got {heads}")
+            raise PartError(f"expected a divisor of the width {width}, got {heads}", "heads")
         self.heads = heads
         self.query = nn.Linear(width, width)
         self.key_value = nn.Linear(width, 2 * width)

@@ -17,7 +17,7 @@ from pydantic import ValidationError
 from schemas.result import ModelRef
 from schemas.sample import Modality
 from schemas.validation import explain
-from workers.errors import ModelError, TrainError
+from workers.errors import ModelError, PlanError
 from workers.learned.model import ARCHITECTURE
 from workers.learned.network import LearnedNetwork
 from workers.learned.plan import ModelPlan
@@ -104,7 +104,7 @@ def _read_plan(name: str, manifest: LearnedManifest) -> ModelPlan:
     try:
         plan = ModelPlan.model_validate(manifest.plan)
     except ValidationError as error:
-        problem = explain(error)[0]
+        problem = explain(error, ModelPlan)[0]
         raise ModelError(
             name,
             f"{MODEL_FILE}: plan.{problem.key}: {problem.message}; use the release it came with",
@@ -133,8 +133,8 @@ def load_learned(folder: Path) -> LoadedLearned:
     weights = read_weights(name, folder, manifest.sha256)
     try:
         network = LearnedNetwork(plan, manifest.inputs)
-    except TrainError as error:
-        raise ModelError(name, f"{MODEL_FILE}: {error}") from None
+    except PlanError as error:
+        raise ModelError(name, f"{MODEL_FILE}: plan.{error.key}: {error.problem}") from None
     fill_network(name, network, weights)
     return LoadedLearned(manifest, network.eval(), folder)
 

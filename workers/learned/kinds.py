@@ -66,5 +66,5 @@ def read_options(kinds: Mapping[str, str], tag: str, value: object) -> BaseModel
     try:
         return options.model_validate(value)
     except ValidationError as error:
-        problem = explain(error, {"": sorted(options.model_fields)})[0]
+        problem = explain(error, options)[0]
         raise ValueError(f"{problem.key}: {problem.message}") from None

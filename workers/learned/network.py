@@ -10,12 +10,12 @@ import torch
 from torch import Tensor, nn
 
 from schemas.sample import Modality
-from workers.errors import PlanError
 from workers.fusion.base import Head
 from workers.learned.context.base import Context, last_present
 from workers.learned.encoders.base import InputEncoder
 from workers.learned.fusion.base import Fusion
 from workers.learned.kinds import CONTEXTS, ENCODERS, FUSIONS, load
+from workers.learned.parts import part_of_plan
 from workers.learned.plan import ModelPlan
 from workers.learned.projection import Projection
 from workers.learned.steps import InputBatch
@@ -49,14 +49,16 @@ class FusionNetwork(nn.Module):
             Projection(widths[name], width, plan.projection_of(name), self.steps)
             for name in self.inputs
         )
-        self.fusion: Fusion = load(FUSIONS, plan.fusion.form)(plan.fusion, len(self.inputs))
+        with part_of_plan("fusion"):
+            self.fusion: Fusion = load(FUSIONS, plan.fusion.form)(plan.fusion, len(self.inputs))
         self._fused_first = plan.context.where == "fused"
         make = load(CONTEXTS, plan.context.kind)
-        self.contexts: nn.ModuleList = nn.ModuleList(
-            [make(plan.context, self.fusion.out_width)]
-            if self._fused_first
-            else [make(plan.context, width) for _ in self.inputs]
-        )
+        with part_of_plan("context"):
+            self.contexts: nn.ModuleList = nn.ModuleList(
+                [make(plan.context, self.fusion.out_width)]
+                if self._fused_first
+                else [make(plan.context, width) for _ in self.inputs]
+            )
         self.heads = nn.ModuleDict(
             {
                 key(task): Head(self.fusion.out_width, len(rules.labels))
@@ -135,22 +137,18 @@ class LearnedNetwork(nn.Module):
     def __init__(self, plan: ModelPlan, modality_of: Mapping[str, Modality]) -> None:
         """``modality_of``: input -> modality; ``plan`` has no option open that only data can tell.
 
-        Raises ``PlanError`` for an option that an encoder or a fusion refuses.
+        Raises ``PlanError`` for an option that an encoder, the fusion or the context refuses.
         """
         super().__init__()
         self.plan = plan
-        self.encoders = nn.ModuleDict(
-            {
-                key(name): load(ENCODERS, options.kind)(options, modality_of[name])
-                for name, options in sorted(plan.encoders.items())
-            }
+        self.encoders = nn.ModuleDict()
+        for name, options in sorted(plan.encoders.items()):
+            with part_of_plan(f"encoders.{name}"):
+                made = load(ENCODERS, options.kind)(options, modality_of[name])
+            self.encoders[key(name)] = made
+        self.fusion: FusionNetwork | Members = _fusion_of(
+            plan, {name: self.encoder(name).width for name in plan.inputs}
         )
-        try:
-            self.fusion: FusionNetwork | Members = _fusion_of(
-                plan, {name: self.encoder(name).width for name in plan.inputs}
-            )
-        except ValueError as error:
-            raise PlanError(str(error)) from None
 
     def encoder(self, name: str) -> InputEncoder:
         """The encoder of an input that the model takes."""

@@ -101,9 +101,12 @@ class TaskPlan(Strict):
     @model_validator(mode="after")
     def _consistent(self) -> TaskPlan:
         if len(set(self.labels)) != len(self.labels):
-            raise ValueError("labels: expected each once")
+            raise ValueError(f"labels: expected each once, got {', '.join(self.labels)}")
         if self.out_of_scope is not None and self.out_of_scope.label not in self.labels:
-            raise ValueError(f"out_of_scope.label: expected one of {', '.join(self.labels)}")
+            raise ValueError(
+                f"out_of_scope.label: expected one of {', '.join(self.labels)}, got "
+                f"{self.out_of_scope.label!r}"
+            )
         return self
 
 

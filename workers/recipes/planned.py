@@ -15,7 +15,7 @@ from workers.datasets.base import DataSet
 from workers.datasets.catalog import open_data_set
 from workers.datasets.holding_out import with_test_set
 from workers.datasets.windows import LabelledWindows, label_windows
-from workers.errors import TrainError
+from workers.errors import PlanError, TrainError
 from workers.evaluation.predictions import Predictions
 from workers.learned.file import Origin
 from workers.learned.plan import ModelPlan
@@ -128,7 +128,10 @@ class Planned:
         shown = windows.without(pipeline.inputs.keys() - set(inputs))
         model = _narrowed(model_of(plan, dict(windows.tasks), self._path), inputs)
         with _Bar(progress, cut.name) as observer:
-            trained = self.fitted(shown, cut, plan, model, cache, observer)
+            try:
+                trained = self.fitted(shown, cut, plan, model, cache, observer)
+            except PlanError as error:
+                raise error.of_file(str(self._path)) from None
         self._save(out, plan, pipeline, data_set, cut, trained)
         return [_curve(cut.name, trained)] if trained.curve else []
 

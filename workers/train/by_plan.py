@@ -82,7 +82,7 @@ def train_by_plan(
             observer=observer,
         )
     except PlanError as error:
-        raise PlanError(error.problem, str(plan_path)) from None
+        raise error.of_file(str(plan_path)) from None
     manifest = save_trained(
         out,
         trained,

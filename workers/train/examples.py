@@ -18,6 +18,7 @@ from workers.learned.encoders.base import Decoded, InputEncoder
 from workers.learned.kinds import ENCODERS, load
 from workers.learned.model import LearnedModel
 from workers.learned.network import LearnedNetwork
+from workers.learned.parts import part_of_plan
 from workers.learned.plan import ModelPlan
 from workers.learned.steps import InputBatch, by_input, step_indices
 from workers.train.sample_cache import SampleCache
@@ -41,12 +42,13 @@ def resolved_plan(plan: ModelPlan, training: LabelledWindows) -> ModelPlan:
     encoders = {}
     for name, options in plan.encoders.items():
         if name not in there:
-            raise PlanError(f"encoders.{name}: expected an input of {', '.join(there)}")
+            raise PlanError(f"encoders.{name}", f"expected an input of {', '.join(there)}")
         if not there[name]:
-            raise PlanError(f"encoders.{name}: expected training samples, got none")
+            raise PlanError(f"encoders.{name}", "expected training samples, got none")
         samples = [training.samples[position] for position in there[name]]
         modality = training.pipeline.inputs[name].modality
-        encoders[name] = load(ENCODERS, options.kind).resolved(options, modality, samples)
+        with part_of_plan(f"encoders.{name}"):
+            encoders[name] = load(ENCODERS, options.kind).resolved(options, modality, samples)
     return plan.model_copy(update={"encoders": encoders})
 
 
@@ -66,7 +68,8 @@ def fit_encoders(network: LearnedNetwork, training: LabelledWindows, cache: Samp
                 f"input {name!r}: expected samples, got none that can be decoded; the first: "
                 f"{bad.reason}: {bad.message}"
             )
-        encoder.fit(good)
+        with part_of_plan(f"encoders.{name}"):
+            encoder.fit(good)
 
 
 class Examples:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 
 import numpy as np
@@ -12,7 +13,7 @@ from scipy.special import logsumexp
 from torch import nn
 
 from workers.datasets.windows import LabelledWindows
-from workers.errors import TrainError
+from workers.errors import PlanError
 from workers.fusion.base import Head
 from workers.learned.network import FusionNetwork, LearnedNetwork, key
 from workers.learned.plan import ModelPlan
@@ -45,7 +46,7 @@ def fit_logistic(
     ``strength``: input -> inverse of the penalty, see ``regression``. Nothing is drawn by chance:
     ``seed`` is only kept with the model.
 
-    Raises ``TrainError`` for a plan of another form, or where an input has no window of a label.
+    Raises ``PlanError`` for a plan of another form, or where an input has no window of a label.
     """
     plan = resolved_plan(plan, training)
     task, labels = _linear(plan)
@@ -64,9 +65,10 @@ def fit_logistic(
             means, known = _means(batch)[there], truth[there]
             if missing := sorted(set(range(labels)) - set(known.tolist())):
                 label = plan.tasks[task].labels[missing[0]]
-                raise TrainError(
-                    f"input {name!r}: expected windows of every label, got none of {label!r}; "
-                    "leave the input out or add some"
+                raise PlanError(
+                    f"encoders.{name}",
+                    f"expected windows of every label, got none of {label!r}; leave the input out "
+                    "or add some",
                 )
             parts = network.encoder(name).parts
             weights, bias = np.zeros((labels, means.shape[1])), np.zeros(labels)
@@ -117,24 +119,25 @@ def regression(
 
 def _linear(plan: ModelPlan) -> tuple[str, int]:
     """The plan's only task and how many labels it has."""
-    if (
-        len(plan.tasks) != 1
-        or plan.fusion.form != "evidence"
-        or plan.context.steps != 1
-        or plan.members != 1
-    ):
-        raise TrainError(
-            "plan: expected one task, one member, evidence fusion and no context, to be solved; "
-            "got another"
-        )
+    _expect("tasks", len(plan.tasks), 1)
+    _expect("members", plan.members, 1)
+    _expect("fusion.form", plan.fusion.form, "evidence")
+    _expect("context.steps", plan.context.steps, 1)
     ((task, rules),) = plan.tasks.items()
     for name in plan.inputs:
         projection = plan.projection_of(name)
-        if projection.norm or projection.hidden or projection.pool != "mean":
-            raise TrainError(f"plan: projection of {name}: expected norm: false, no hidden layers")
-    if plan.fusion.width != len(rules.labels):
-        raise TrainError(f"plan: fusion.width: expected {len(rules.labels)}, one for each label")
+        part = f"projections.{name}" if name in plan.projections else "projection"
+        _expect(f"{part}.norm", projection.norm, False)
+        _expect(f"{part}.hidden", list(projection.hidden), [])
+        _expect(f"{part}.pool", projection.pool, "mean")
+    _expect("fusion.width", plan.fusion.width, len(rules.labels), "one for each label")
     return task, len(rules.labels)
+
+
+def _expect(where: str, got: object, wanted: object, why: str = "to be solved") -> None:
+    if got != wanted:
+        # As YAML has them: false, not False.
+        raise PlanError(where, f"expected {json.dumps(wanted)}, {why}, got {json.dumps(got)}")
 
 
 def _means(batch: InputBatch) -> Weights:

@@ -111,5 +111,7 @@ class Optimisation(Strict):
     @model_validator(mode="after")
     def _consistent(self) -> Optimisation:
         if isinstance(self.average, Swa) and self.average.start > self.epochs:
-            raise ValueError("average.start: expected at most epochs")
+            raise ValueError(
+                f"average.start: expected at most epochs ({self.epochs}), got {self.average.start}"
+            )
         return self

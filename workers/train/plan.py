@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
-from pydantic import Field, StringConstraints, ValidationError, model_validator
+from pydantic import Field, ValidationError, model_validator
 
 from schemas.inputs import Strict
+from schemas.model import FolderName
 from schemas.pipeline import Pipeline
 from schemas.pipeline_file import load_pipeline
 from schemas.validation import explain
@@ -17,8 +18,6 @@ from workers.errors import TrainError
 from workers.learned.plan import ModelPlan
 from workers.train.optimisation import Optimisation
 
-#: What may stand in a folder's name.
-_ModelName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._+-]{0,99}$")]
 _LARGEST_BYTES = 1_000_000
 
 
@@ -43,7 +42,10 @@ class DataPlan(Strict):
     @model_validator(mode="after")
     def _one_of(self) -> DataPlan:
         if (self.set is None) == (self.labels is None):
-            raise ValueError("set: expected it for a data set, or labels for aligned windows")
+            got = "neither" if self.set is None else "both"
+            raise ValueError(
+                f"set: expected it for a data set, or labels for aligned windows, got {got}"
+            )
         if self.labels is not None and not self.tasks:
             raise ValueError("tasks: expected the labels of each task beside a file of labels")
         return self
@@ -73,8 +75,8 @@ class TrainPlan(Strict):
     not list its ``labels`` has those of the data.
     """
 
-    name: _ModelName
-    version: _ModelName = "1"
+    name: FolderName
+    version: FolderName = "1"
     pipeline: str | dict[str, Any] | None = None
     data: DataPlan
     model: dict[str, Any]
@@ -102,18 +104,8 @@ def read_train_plan(path: Path) -> TrainPlan:
     try:
         return TrainPlan.model_validate(tree)
     except ValidationError as error:
-        problem = explain(error, _known_keys())[0]
+        problem = explain(error, TrainPlan)[0]
         raise TrainError(f"{path}: {problem.key}: {problem.message}") from None
-
-
-def _known_keys() -> dict[str, list[str]]:
-    return {
-        "": sorted(TrainPlan.model_fields),
-        "data": sorted(DataPlan.model_fields),
-        "optimisation": sorted(Optimisation.model_fields),
-        "split": sorted(SplitPlan.model_fields),
-        "about": sorted(AboutPlan.model_fields),
-    }
 
 
 def pipeline_of(plan: TrainPlan, path: Path) -> Pipeline:
@@ -125,7 +117,7 @@ def pipeline_of(plan: TrainPlan, path: Path) -> Pipeline:
         try:
             return Pipeline.model_validate(plan.pipeline)
         except ValidationError as error:
-            problem = explain(error)[0]
+            problem = explain(error, Pipeline)[0]
             raise TrainError(f"{path}: pipeline.{problem.key}: {problem.message}") from None
     if plan.pipeline is not None:
         beside = path.parent / plan.pipeline
@@ -147,5 +139,5 @@ def model_of(plan: TrainPlan, tasks: dict[str, tuple[str, ...]], path: Path) -> 
     try:
         return ModelPlan.model_validate(described)
     except ValidationError as error:
-        problem = explain(error, {"": sorted(ModelPlan.model_fields)})[0]
+        problem = explain(error, ModelPlan)[0]
         raise TrainError(f"{path}: model.{problem.key}: {problem.message}") from None

@@ -64,13 +64,16 @@ class InputEncoder(Encoder):
     ) -> EncoderOptions:
         """The options with what only training samples can tell filled in, such as a width.
 
-        Called before an encoder is made. Raises ``TrainError`` where the samples do not fit.
+        Called before an encoder is made. Raises ``PartError`` where the samples do not fit.
         """
         del modality, samples
         return options
 
     def fit(self, decoded: Sequence[Decoded]) -> None:
-        """Fill the buffers from decoded training samples, before any training."""
+        """Fill the buffers from decoded training samples, before any training.
+
+        Raises ``PartError`` where they tell nothing.
+        """
         del decoded
 
     def decode(self, sample: Sample) -> Decoded | BadSample:

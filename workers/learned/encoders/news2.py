@@ -17,7 +17,7 @@ from workers.codecs import guarded
 from workers.codecs.media_type import MediaType
 from workers.codecs.series import read_channels
 from workers.encoders.base import Bounds, stack
-from workers.errors import TrainError
+from workers.errors import PartError
 from workers.learned.encoders.base import Decoded, InputEncoder
 from workers.learned.plan import EncoderOptions
 
@@ -45,7 +45,7 @@ class EarlyWarningEncoder(InputEncoder):
     def __init__(self, options: EarlyWarningOptions, modality: Modality) -> None:
         super().__init__(options, modality)
         if modality is not Modality.SERIES:
-            raise TrainError(f"encoder news2: expected series, got {modality.value}")
+            raise PartError(f"expected series, got {modality.value}")
         self.spo2_scale: Scale = options.spo2_scale
 
     @property

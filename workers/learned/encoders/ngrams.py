@@ -13,7 +13,7 @@ from schemas.sample import Modality, Sample
 from streams.compute import BadSample
 from workers.codecs.text import WORD_BUCKETS
 from workers.encoders.base import Bounds, stack
-from workers.errors import TrainError
+from workers.errors import PartError
 from workers.learned.encoders.base import Decoded, InputEncoder
 from workers.learned.plan import EncoderOptions
 
@@ -39,7 +39,7 @@ class WordBag(InputEncoder):
     def __init__(self, options: NgramOptions, modality: Modality) -> None:
         super().__init__(options, modality)
         if modality is not Modality.TEXT:
-            raise TrainError(f"encoder ngrams: expected text, got {modality.value}")
+            raise PartError(f"expected text, got {modality.value}")
 
     @property
     def width(self) -> int:

@@ -18,7 +18,7 @@ from streams.compute import BadSample
 from workers.codecs.audio import read_signal
 from workers.codecs.media_type import parse_media_type
 from workers.encoders.base import Bounds, stack
-from workers.errors import CodecError, TrainError
+from workers.errors import CodecError, PartError
 from workers.learned.encoders.base import Decoded, InputEncoder
 from workers.learned.encoders.standard import Standard
 from workers.learned.plan import EncoderOptions
@@ -50,7 +50,7 @@ class SpeechFunctionals(InputEncoder):
     def __init__(self, options: SpeechOptions, modality: Modality) -> None:
         super().__init__(options, modality)
         if modality is not Modality.AUDIO:
-            raise TrainError(f"encoder speech: expected an audio input, got {modality.value}")
+            raise PartError(f"expected an audio input, got {modality.value}")
         self._highest_hz = options.highest_hz
         self._segment_s = options.segment.total_seconds()
         self.standard = Standard(WIDTH, limit=6.0)
@@ -62,7 +62,7 @@ class SpeechFunctionals(InputEncoder):
     def fit(self, decoded: Sequence[NDArray[np.float32]]) -> None:
         spoken = [one[1:] for one in decoded if one[0] > 0.0]
         if not spoken:
-            raise TrainError("encoder speech: expected training samples with speech, got none")
+            raise PartError("expected training samples with speech, got none")
         self.standard.fit(np.stack(spoken))
 
     def decode(self, sample: Sample) -> Decoded | BadSample:

@@ -18,7 +18,7 @@ from workers.codecs import guarded
 from workers.codecs.image import decode_stretched
 from workers.codecs.media_type import MediaType
 from workers.encoders.base import Bounds, stack
-from workers.errors import TrainError
+from workers.errors import PartError
 from workers.learned.encoders.base import Decoded, InputEncoder
 from workers.learned.encoders.standard import Standard
 from workers.learned.plan import EncoderOptions
@@ -55,7 +55,7 @@ class TextureEncoder(InputEncoder):
     def __init__(self, options: TextureOptions, modality: Modality) -> None:
         super().__init__(options, modality)
         if modality not in (Modality.IMAGE, Modality.VIDEO):
-            raise TrainError(f"encoder texture: expected image or video, got {modality.value}")
+            raise PartError(f"expected image or video, got {modality.value}")
         self._texture = options
         self._width = len(options.radii) * options.bands * PATTERNS
         self.standard = Standard(self._width)

@@ -17,7 +17,7 @@ from schemas.sample import Modality, Sample
 from streams.compute import BadSample
 from workers.codecs.vector import MAX_WIDTH, VALUE_BYTES, is_vector
 from workers.encoders.base import Bounds, stack
-from workers.errors import TrainError
+from workers.errors import PartError
 from workers.learned.encoders.base import Decoded, InputEncoder
 from workers.learned.encoders.standard import Standard
 from workers.learned.plan import EncoderOptions
@@ -44,7 +44,7 @@ class GivenVector(InputEncoder):
     def __init__(self, options: VectorOptions, modality: Modality) -> None:
         super().__init__(options, modality)
         if options.width is None:
-            raise TrainError("encoder vector: expected a width, got none; train it first")
+            raise PartError("expected a width, got none; train it first")
         self._width = options.width
         self.standard = Standard(self._width, options.limit)
 
@@ -63,9 +63,7 @@ class GivenVector(InputEncoder):
         widths = Counter(len(each.payload) // VALUE_BYTES for each in samples)
         width = widths.most_common(1)[0][0] if widths else 0
         if not 0 < width <= MAX_WIDTH:
-            raise TrainError(
-                f"encoder vector: expected samples of 1 to {MAX_WIDTH} values, got {width}"
-            )
+            raise PartError(f"expected samples of 1 to {MAX_WIDTH} values, got {width}")
         return options.model_copy(update={"width": width})
 
     def fit(self, decoded: Sequence[Decoded]) -> None:

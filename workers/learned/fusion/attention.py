@@ -23,7 +23,7 @@ class AttentionOptions(FusionOptions):
     @model_validator(mode="after")
     def _divides(self) -> AttentionOptions:
         if self.width % self.heads:
-            raise ValueError("heads: expected a divisor of width")
+            raise ValueError(f"heads: expected a divisor of width {self.width}, got {self.heads}")
         return self
 
 
