@@ -90,7 +90,8 @@ def plain(record: Any) -> Record:
 async def read_to_end(topic: str, kafka: KafkaSettings) -> AsyncGenerator[Record, None]:
     """Every record of a topic up to its present end, by partition and offset.
 
-    Raises ``TopicError`` where there is no such topic.
+    Raises ``TopicError`` where there is no such topic, ``BrokerUnreachable`` where a partition is
+    not told of for half a minute.
     """
     consumer = AIOKafkaConsumer(
         **client_kwargs(kafka),
@@ -102,27 +103,40 @@ async def read_to_end(topic: str, kafka: KafkaSettings) -> AsyncGenerator[Record
     await consumer.start()
     try:
         for partition in assign_topics(consumer, [topic]):
-            async with aclosing(_partition_to_end(consumer, partition)) as records:
+            async with aclosing(partition_to_end(consumer, partition)) as records:
                 async for record in records:
                     yield record
     finally:
         await stop_consumer(consumer)
 
 
-async def _partition_to_end(
-    consumer: AIOKafkaConsumer, partition: TopicPartition
+async def partition_to_end(
+    consumer: AIOKafkaConsumer, partition: TopicPartition, *, stall_s: float = _STALL_S
 ) -> AsyncGenerator[Record, None]:
+    """``read_to_end`` of one partition, with a consumer that reads nothing else."""
     consumer.assign([partition])
     await consumer.seek_to_beginning(partition)
     # The end as it is now: a replay can make new dead letters, which are not for this reading.
     end: int | None = None
+    clock_s = asyncio.get_running_loop().time
+    stalled_s = clock_s() + stall_s
     while True:
         batches = await consumer.getmany(partition, timeout_ms=_POLL_MS)
         if end is None:
             end = consumer.highwater(partition)
-        for record in batches.get(partition, ()):
+        records = batches.get(partition, ())
+        for record in records:
             if end is not None and record.offset >= end:
                 return
             yield plain(record)
-        if end is not None and await consumer.position(partition) >= end:
+        position = await consumer.position(partition)
+        if end is not None and position >= end:
             return
+        if records:
+            stalled_s = clock_s() + stall_s
+        elif clock_s() > stalled_s:
+            raise BrokerUnreachable(
+                f"expected {partition.topic}[{partition.partition}] up to its end from the broker, "
+                f"got nothing from offset {position} on within {stall_s:g} s; check that every "
+                "broker runs"
+            )
