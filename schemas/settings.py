@@ -116,6 +116,9 @@ class RedisSettings(_Strict):
         if re.search(r"\s", url) or not (parts.path if scheme == "unix" else parts.hostname):
             where = "unix:///path" if scheme == "unix" else f"{scheme}://host:port/database"
             raise ValueError(f"expected {where} without spaces, got a URL without it or with some")
+        if scheme != "unix" and re.fullmatch(r"/?|/[0-9]{1,6}", parts.path) is None:
+            # The client would take database 0.
+            raise ValueError("expected a database by its number in the URL, got another text")
         return url
 
 

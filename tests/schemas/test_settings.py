@@ -82,6 +82,7 @@ def test_what_is_no_address_of_a_broker_is_refused(value: str) -> None:
         ("http://cache:6379", "expected a URL that begins with redis://, .*, got http://"),
         ("cache:6379", "expected a URL that begins with redis://, .*, got another text"),
         ("redis://", "expected redis://host:port/database"),
+        ("redis://cache:6379/vehicle", "expected a database by its number in the URL"),
         ("redis://a b:6379", "expected redis://host:port/database without spaces"),
         ("unix://", "expected unix:///path"),
     ],
