@@ -7,38 +7,31 @@ win over the file. An unknown key or variable is an error; secrets print as ``**
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, cast
-from urllib.parse import urlsplit, urlunsplit
 
 from pydantic import (
+    AfterValidator,
     BaseModel,
     ConfigDict,
     Field,
     SecretStr,
     ValidationError,
     WithJsonSchema,
-    field_validator,
     model_validator,
 )
 
+from schemas.addresses import REDIS_PATTERN, check_ports, check_redis_url, mask_url
 from schemas.errors import SettingsError
 from schemas.spelling import Spelling
 from schemas.validation import explain, shown
 from schemas.yaml_text import YamlProblem, read_yaml
 
 PREFIX = "SENSORIUM_"
-_MAX_PORT = 65_535
 CONFIG_VARIABLE = "SENSORIUM_CONFIG"
 #: Read by the test-suite only, to find recordings; not a setting.
 _NOT_SETTINGS = frozenset({CONFIG_VARIABLE, "SENSORIUM_SHARED"})
-
-
-_SCHEMES = ("redis", "rediss", "unix")
-_BEGINNINGS = "redis://, rediss:// or unix://"
-_URL_SCHEMA = {"type": "string", "pattern": "^(redis|rediss|unix)://"}
 
 
 class _Strict(BaseModel):
@@ -54,6 +47,7 @@ class KafkaSettings(_Strict):
             r"^[^\s,:]+:\d{1,5}(,[^\s,:]+:\d{1,5})*$",
             "host:port, or several with commas and no spaces between them",
         ),
+        AfterValidator(check_ports),
     ] = "127.0.0.1:9092"
     security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = "PLAINTEXT"
     sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] | None = None
@@ -68,14 +62,6 @@ class KafkaSettings(_Strict):
     commit_interval_ms: int = Field(default=500, ge=10, le=60_000)
     #: Replicas of a topic that ``sensorium topics create`` makes.
     replication_factor: int = Field(default=1, ge=1, le=9)
-
-    @field_validator("bootstrap")
-    @classmethod
-    def _ports_exist(cls, bootstrap: str) -> str:
-        for address in bootstrap.split(","):
-            if not 1 <= int(address.rpartition(":")[2]) <= _MAX_PORT:
-                raise ValueError(f"expected ports from 1 to {_MAX_PORT}, got {address}")
-        return bootstrap
 
     @model_validator(mode="after")
     def _sasl_complete(self) -> KafkaSettings:
@@ -92,34 +78,15 @@ class KafkaSettings(_Strict):
 class RedisSettings(_Strict):
     """Where Redis (or Valkey) is; ``rediss://`` for TLS, ACL user by ``username``."""
 
-    url: Annotated[str, WithJsonSchema(_URL_SCHEMA)] = "redis://127.0.0.1:6379/0"
+    url: Annotated[
+        str,
+        WithJsonSchema({"type": "string", "pattern": REDIS_PATTERN}),
+        AfterValidator(check_redis_url),
+    ] = "redis://127.0.0.1:6379/0"
     username: str | None = None
     password: SecretStr | None = None
     ssl_cafile: Path | None = None
     timeout_ms: int = Field(default=5_000, ge=100, le=60_000)
-
-    @field_validator("url")
-    @classmethod
-    def _leads_to_a_server(cls, url: str) -> str:
-        # A message repeats no part that a password may be in.
-        scheme, colon, _ = url.partition("://")
-        if not colon or scheme not in _SCHEMES:
-            got = f"{scheme}://" if colon and scheme.isalpha() else "another text"
-            raise ValueError(f"expected a URL that begins with {_BEGINNINGS}, got {got}")
-        try:
-            parts = urlsplit(url)
-            port = parts.port
-        except ValueError:
-            port = 0
-        if port == 0:
-            raise ValueError(f"expected a port from 1 to {_MAX_PORT} in the URL, got another")
-        if re.search(r"\s", url) or not (parts.path if scheme == "unix" else parts.hostname):
-            where = "unix:///path" if scheme == "unix" else f"{scheme}://host:port/database"
-            raise ValueError(f"expected {where} without spaces, got a URL without it or with some")
-        if scheme != "unix" and re.fullmatch(r"/?|/[0-9]{1,6}", parts.path) is None:
-            # The client would take database 0.
-            raise ValueError("expected a database by its number in the URL, got another text")
-        return url
 
 
 class WorkerSettings(_Strict):
@@ -177,21 +144,6 @@ class Settings(_Strict):
 
 #: Keys of values that are, or may hold, a secret.
 _SECRET = (("kafka", "sasl_password"), ("redis", "password"), ("redis", "url"))
-
-
-def mask_url(url: str) -> str:
-    """The URL with its password replaced, before the host or in the query.
-
-    >>> mask_url("redis://me:secret@cache:6379/0")
-    'redis://me:***@cache:6379/0'
-    """
-    parts = urlsplit(url)
-    netloc, query = parts.netloc, re.sub(r"(?<![^&])(password=)[^&]*", r"\1***", parts.query)
-    if parts.password is not None:
-        netloc = f"{parts.username or ''}:***@{netloc.rpartition('@')[2]}"
-    if (netloc, query) == (parts.netloc, parts.query):
-        return url
-    return urlunsplit(parts._replace(netloc=netloc, query=query))
 
 
 def _from_variables(environ: Mapping[str, str]) -> dict[str, Any]:

@@ -9,7 +9,8 @@ from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import AuthenticationError, RedisError, ResponseError
 
-from schemas.settings import RedisSettings, mask_url
+from schemas.addresses import mask_url
+from schemas.settings import RedisSettings
 from streams.errors import StoreUnreachable
 
 

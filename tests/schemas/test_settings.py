@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from schemas.addresses import mask_url
 from schemas.errors import SettingsError
-from schemas.settings import Settings, load_settings, mask_url
+from schemas.settings import Settings, load_settings
 
 
 def test_a_variable_wins_over_the_file(tmp_path: Path) -> None:

@@ -6,8 +6,9 @@ import time
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from schemas.addresses import mask_url
 from schemas.pipeline import Pipeline
-from schemas.settings import KafkaSettings, RedisSettings, mask_url
+from schemas.settings import KafkaSettings, RedisSettings
 from streams.errors import StoreUnreachable, StreamError
 from streams.kafka_client import check_broker
 from streams.redis_client import check_redis, connect_redis
