@@ -19,6 +19,7 @@ from workers.backends.serving import check_keeps_state, check_serves
 from workers.codecs import cut as cutting
 from workers.device import spare_cores
 from workers.errors import NonFiniteError
+from workers.failing import told
 from workers.inference.admission import Admission
 from workers.inference.batcher import MicroBatcher
 from workers.inference.blame import fuse_each
@@ -218,4 +219,6 @@ def _or_bad(feature: bytes | Exception) -> bytes | BadSample:
     name = type(feature).__name__
     if isinstance(feature, NonFiniteError):
         return BadSample("non_finite_feature", name, str(feature))
-    return BadSample("encoder_failed", name, f"the encoder failed on this sample with {name}")
+    return BadSample(
+        "encoder_failed", name, f"the encoder failed on this sample with {told(feature)}"
+    )
