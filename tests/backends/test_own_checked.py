@@ -56,8 +56,7 @@ class Own:
         return [self.answer for _ in windows][self.fails == "short" :]
 
     def warm(self, max_batch: int) -> None:
-        if self.fails == "warm":
-            raise RuntimeError("no memory")
+        """Nothing gets quicker."""
 
     def close(self) -> None:
         """Nothing is open."""
@@ -175,11 +174,6 @@ def test_what_it_says_of_itself_is_checked_when_it_is_opened(
 def test_a_class_that_cannot_be_made_is_one_line() -> None:
     with pytest.raises(ModelError, match=r"cannot be made: FileNotFoundError at .*weights\.npy"):
         opened(fails="init")
-
-
-def test_a_class_that_fails_while_it_gets_warm_is_one_line() -> None:
-    with pytest.raises(ModelError, match=r"warm failed with RuntimeError at test_own_checked.py:"):
-        opened(fails="warm").warm(4)
 
 
 def test_state_is_kept_of_one_that_keeps_state_alone() -> None:

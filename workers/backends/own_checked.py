@@ -15,7 +15,7 @@ from schemas.sample import Modality, Sample
 from streams.align.types import Window
 from streams.compute import BadSample, Fusion
 from workers.backends.base import Decoded, Model, StatefulModel
-from workers.errors import AnswerError, ModelError, NonFiniteError, WorkerError
+from workers.errors import AnswerError, ModelError, NonFiniteError
 from workers.failing import told
 
 #: How far a task's probabilities may add up to something else than 1 before they are none.
@@ -54,15 +54,14 @@ def checked(name: str, model: Model) -> Model:
         if wrong:
             raise ModelError(name, f"python: {expected}, got {got!r:.120}")
     kind = CheckedStatefulModel if isinstance(model, StatefulModel) else CheckedModel
-    return kind(name, model)
+    return kind(model)
 
 
 class CheckedModel:
     """``workers.backends.base.Model`` around a class of one's own."""
 
-    def __init__(self, name: str, model: Model) -> None:
+    def __init__(self, model: Model) -> None:
         self.inner = model
-        self._name = name
 
     @property
     def ref(self) -> ModelRef:
@@ -114,13 +113,8 @@ class CheckedModel:
         return [self._answer(each) for each in answers]
 
     def warm(self, max_batch: int) -> None:
-        """Raises ``ModelError`` where the class fails."""
-        try:
-            self.inner.warm(max_batch)
-        except WorkerError:
-            raise
-        except Exception as error:
-            raise ModelError(self._name, f"python: warm failed with {told(error)}") from error
+        """Raises what the class raises."""
+        self.inner.warm(max_batch)
 
     def close(self) -> None:
         """Close it."""
