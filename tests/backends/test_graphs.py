@@ -81,6 +81,14 @@ def test_an_unknown_format_names_the_known_ones(tmp_path: Path) -> None:
         export_model("call", tmp_path, format="tflite")
 
 
+@pytest.mark.parametrize("kind", ["onnx", "transformers"])
+def test_what_is_no_network_of_ours_is_not_exported_and_said_to_be_none(
+    folders: Folders, tmp_path: Path, kind: str
+) -> None:
+    with pytest.raises(ModelError, match=r"expected a sensorium-reference-1 network .*, got \w+-1"):
+        export_model(str(folders[kind]), tmp_path, format="torch")
+
+
 # -- what is not opened -------------------------------------------------------------------------
 
 
