@@ -131,6 +131,16 @@ def test_a_precision_that_a_graph_cannot_take_is_refused(folder: Path) -> None:
         opened(folder, precision="bfloat16")
 
 
+def test_a_program_of_other_outputs_than_described_says_how_many_it_should_have(
+    folder: Path,
+) -> None:
+    edit(folder, lambda tree: tree["graphs"]["fuse"]["outputs"].pop())
+    with pytest.raises(
+        ModelError, match=r"fuse\.pt2: expected 2 tensors in a tuple .*got tuple of 3"
+    ):
+        opened(folder).warm(1)
+
+
 def test_onnx_tensors_of_other_names_are_refused(folders: Folders, tmp_path: Path) -> None:
     for path in folders["onnx"].iterdir():
         (tmp_path / path.name).write_bytes(path.read_bytes())
