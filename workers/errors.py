@@ -4,6 +4,7 @@ WorkerError
 ├── CodecError           one payload cannot be decoded (carries a stable ``reason``)
 ├── ModelError           a model cannot be used: missing, damaged, or not what the pipeline asks for
 ├── NonFiniteError       a model answered NaN or infinity
+├── AnswerError          what a class of one's own gives is no feature, or no answer of its tasks
 ├── DeviceError          the asked-for device is not there or failed
 ├── RemoteError          a model behind a server did not answer, or not with an answer
 │   └── RequestRefused   it refused what it was sent
@@ -58,6 +59,13 @@ class ModelError(WorkerError):
 
 class NonFiniteError(WorkerError):
     """A model's output holds NaN or infinity for something in the batch: an error, no result."""
+
+
+class AnswerError(WorkerError):
+    """A class of one's own gave something for a sample or window that is none of what it promises.
+
+    The message names the call, expected and got, and holds nothing of a sample.
+    """
 
 
 class DeviceError(WorkerError):

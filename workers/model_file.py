@@ -28,6 +28,12 @@ CARD_FILE = "MODEL_CARD.md"
 ARCHITECTURE = "sensorium-reference-1"
 
 
+class _Kind(msgspec.Struct):
+    """What of a ``model.json`` tells its kind."""
+
+    architecture: str
+
+
 class Training(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """How the weights came to be; enough to make them again."""
 
@@ -155,6 +161,16 @@ def fill_network(name: str, network: nn.Module, weights: dict[str, Tensor]) -> N
         if not bool(torch.isfinite(value).all()):
             raise ModelError(name, f"weight {key!r} holds NaN or infinite values")
     network.load_state_dict(weights)
+
+
+def architecture_of(folder: Path) -> str:
+    """The ``architecture`` of a folder's ``model.json``. Raises ``ModelError``."""
+    try:
+        return msgspec.json.decode((folder / MODEL_FILE).read_bytes(), type=_Kind).architecture
+    except OSError as error:
+        raise ModelError(str(folder), f"{MODEL_FILE} cannot be read ({error.strerror})") from None
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+        raise ModelError(str(folder), f"{MODEL_FILE} is not a model description: {error}") from None
 
 
 def load_model(name: str) -> LoadedModel:

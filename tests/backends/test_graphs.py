@@ -23,7 +23,7 @@ from workers.backends.export import export_model
 from workers.backends.graphs.archive import check_archive
 from workers.backends.graphs.description import GraphsManifest, problems
 from workers.backends.opening import open_model
-from workers.errors import ModelError
+from workers.errors import ModelError, NonFiniteError
 from workers.registry.layout import MODEL_FILE
 
 #: Largest difference of a probability, stated in ``export_model``.
@@ -81,6 +81,14 @@ def test_an_unknown_format_names_the_known_ones(tmp_path: Path) -> None:
         export_model("call", tmp_path, format="tflite")
 
 
+@pytest.mark.parametrize("kind", ["onnx", "transformers"])
+def test_what_is_no_network_of_ours_is_not_exported_and_said_to_be_none(
+    folders: Folders, tmp_path: Path, kind: str
+) -> None:
+    with pytest.raises(ModelError, match=r"expected a sensorium-reference-1 network .*, got \w+-1"):
+        export_model(str(folders[kind]), tmp_path, format="torch")
+
+
 # -- what is not opened -------------------------------------------------------------------------
 
 
@@ -123,6 +131,16 @@ def test_a_precision_that_a_graph_cannot_take_is_refused(folder: Path) -> None:
         opened(folder, precision="bfloat16")
 
 
+def test_a_program_of_other_outputs_than_described_says_how_many_it_should_have(
+    folder: Path,
+) -> None:
+    edit(folder, lambda tree: tree["graphs"]["fuse"]["outputs"].pop())
+    with pytest.raises(
+        ModelError, match=r"fuse\.pt2: expected 2 tensors in a tuple .*got tuple of 3"
+    ):
+        opened(folder).warm(1)
+
+
 def test_onnx_tensors_of_other_names_are_refused(folders: Folders, tmp_path: Path) -> None:
     for path in folders["onnx"].iterdir():
         (tmp_path / path.name).write_bytes(path.read_bytes())
@@ -131,9 +149,70 @@ def test_onnx_tensors_of_other_names_are_refused(folders: Folders, tmp_path: Pat
         opened(tmp_path)
 
 
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (
+            lambda tree: (
+                tree["tasks"]["place"].append("far"),
+                tree["graphs"]["fuse"]["outputs"][1].update(shape=[0, 4]),
+            ),
+            r"'task_place' of fuse: expected float32 \[0, 4\] .* the file has .* 3\]",
+        ),
+        (
+            lambda tree: (
+                tree["feature"].update(size=32),
+                [
+                    tensor["shape"].__setitem__(-1, 32)
+                    for form in tree["graphs"].values()
+                    for tensor in form["inputs"] + form["outputs"]
+                    if tensor["role"] in ("feature", "features")
+                ],
+            ),
+            r"'feature' of encode-\w+: expected float32 \[0, 32\]",
+        ),
+    ],
+)
+def test_an_onnx_file_of_other_sizes_than_described_is_refused_when_it_is_opened(
+    folders: Folders,
+    tmp_path: Path,
+    change: Callable[[dict[str, Any]], object],
+    words: str,
+) -> None:
+    for path in folders["onnx"].iterdir():
+        (tmp_path / path.name).write_bytes(path.read_bytes())
+    edit(tmp_path, change)
+    with pytest.raises(ModelError, match=words):
+        opened(tmp_path)
+
+
+def test_a_digest_may_be_written_in_capitals(folder: Path) -> None:
+    edit(folder, lambda t: t["graphs"]["fuse"].update(sha256=t["graphs"]["fuse"]["sha256"].upper()))
+    opened(folder).close()
+
+
+def test_a_feature_that_its_type_cannot_hold_says_so(
+    folders: Folders, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model = opened(folders["onnx"])
+    large = {"feature": np.full((8, 64), 1e6, np.float32)}
+    monkeypatch.setattr(model._runner, "run", lambda graph, inputs: large)  # type: ignore[attr-defined]
+    with pytest.raises(NonFiniteError, match=r"beyond 65504, .* set feature\.dtype to float32"):
+        model.encode(Modality.TEXT, [np.ones(3, np.int64)])
+
+
 MISTAKES: dict[str, tuple[Callable[[dict[str, Any]], object], str]] = {
     "no such graph": (lambda t: t["graphs"].pop("encode-text"), "expected .*'encode-text'"),
     "one label": (lambda t: t["tasks"].update(mood=["low"]), "two labels or more"),
+    "a label twice": (
+        lambda t: t["tasks"]["place"].__setitem__(0, t["tasks"]["place"][1]),
+        "'place': expected two labels or more, none empty and none twice",
+    ),
+    "no name of a label": (
+        lambda t: t["tasks"]["place"].__setitem__(0, ""),
+        "none empty and none twice",
+    ),
+    "a modality twice": (lambda t: t["inputs"].append(t["inputs"][0]), "each modality once"),
     "another size": (
         lambda t: t["feature"].update(size=32),
         r"graphs\.encode-\w+: 'feature' \(feature\): expected float32 \[0, 32\]",

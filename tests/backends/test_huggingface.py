@@ -63,6 +63,21 @@ def test_a_text_gives_the_logits_that_transformers_gives(folders: Folders) -> No
     np.testing.assert_allclose(np.frombuffer(feature, "<f4"), expected, atol=1e-5)
 
 
+@pytest.mark.parametrize("count", [1_500, 5_000, 16_000])
+def test_a_sound_gives_the_logits_that_transformers_gives(folders: Folders, count: int) -> None:
+    folder = folders["transformers"] / "audio"
+    extractor = transformers.AutoFeatureExtractor.from_pretrained(folder)
+    network = transformers.AutoModelForAudioClassification.from_pretrained(folder).eval()
+    pcm = (np.random.default_rng(count).normal(size=count) * 3_000).astype("<i2")
+    with torch.inference_mode():
+        given = extractor(pcm / np.float32(32_768), sampling_rate=16_000, return_tensors="pt")
+        expected = network(**given).logits[0].numpy()
+    kind = "audio/pcm;rate=16000;channels=1;format=s16le"
+    sound = sample(Modality.AUDIO, kind, pcm.tobytes(), input="audio")
+    (feature,) = features(opened(folders["transformers"]), [sound])
+    np.testing.assert_allclose(np.frombuffer(feature, "<f4"), expected, atol=1e-6)
+
+
 def logits(*values: float) -> bytes:
     return np.asarray(values, "<f4").tobytes()
 
@@ -97,6 +112,34 @@ def test_a_task_without_a_sample_has_no_answer(folders: Folders) -> None:
 def test_a_long_text_is_cut_to_what_the_network_takes(folders: Folders) -> None:
     (feature,) = features(opened(folders["transformers"]), [text("plan " * 5_000)])
     assert np.isfinite(np.frombuffer(feature, "<f4")).all()
+
+
+def test_a_long_text_is_cut_to_the_positions_of_roberta_which_begin_behind_its_padding(
+    folder: Path,
+) -> None:
+    config = transformers.RobertaConfig(
+        vocab_size=16,
+        hidden_size=16,
+        num_hidden_layers=1,
+        num_attention_heads=2,
+        intermediate_size=16,
+        max_position_embeddings=34,
+        num_labels=3,
+        pad_token_id=1,
+    )
+    transformers.RobertaForSequenceClassification(config).save_pretrained(folder / "text")
+    list_again(folder, "text")
+    (feature,) = features(opened(folder), [text("plan " * 5_000)])
+    assert np.isfinite(np.frombuffer(feature, "<f4")).all()
+
+
+def test_a_classifier_whose_outputs_do_not_exclude_each_other_is_refused(folder: Path) -> None:
+    path = folder / "text" / "config.json"
+    tree = json.loads(path.read_text())
+    path.write_text(json.dumps(tree | {"problem_type": "multi_label_classification"}))
+    list_again(folder, "text")
+    with pytest.raises(ModelError, match=r"text: expected .* exclude each other"):
+        opened(folder)
 
 
 def test_features_of_another_model_are_refused(folders: Folders) -> None:

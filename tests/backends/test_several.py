@@ -14,11 +14,12 @@ from schemas.sample import Modality, Sample
 from streams.align.types import Window
 from streams.compute import BadSample, Fusion
 from tests.backends.cases import WHERE, one, window
+from workers.backends.base import Model
 from workers.backends.fallback import FallbackModel
 from workers.backends.frames import Gap, pack, unpack
 from workers.backends.opening import open_model
 from workers.backends.several import Several
-from workers.errors import ModelError, RemoteError
+from workers.errors import ModelError, NonFiniteError, RemoteError, RequestRefused
 
 parts = st.lists(st.one_of(st.binary(max_size=300), st.sampled_from(Gap)), min_size=1, max_size=5)
 
@@ -148,12 +149,55 @@ def test_a_local_failure_is_not_hidden_by_the_remote() -> None:
         FallbackModel(remote, local).encode(Modality.TEXT, [[b"x", b"x"]])
 
 
+class Choosy(Counting):
+    """One behind a server that refuses the payload ``no``, and makes NaN of ``nan``."""
+
+    looks = False
+
+    def encode(self, modality: Modality, decoded: Sequence[bytes]) -> list[bytes]:
+        self._look(decoded)
+        return super().encode(modality, decoded)
+
+    def fuse(self, windows: Sequence[Window]) -> list[Fusion]:
+        self._look([sample.feature[1:] for window in windows for sample in window.samples])
+        return super().fuse(windows)
+
+    def _look(self, payloads: Sequence[bytes]) -> None:
+        if self.looks and b"no" in payloads:
+            raise RequestRefused("server", "refused")
+        if self.looks and b"nan" in payloads:
+            raise NonFiniteError("NaN")
+
+
+def windows_of(model: FallbackModel, *payloads: bytes) -> list[Window]:
+    decoded = [[payload, payload] for payload in payloads]
+    return [window([text()], [part]) for part in model.encode(Modality.TEXT, decoded)]
+
+
+@pytest.mark.parametrize("bad", [b"no", b"nan"])
+def test_a_window_that_the_first_cannot_answer_takes_no_other_to_the_fall_back(bad: bytes) -> None:
+    choosy = Choosy("choosy")
+    model = FallbackModel(choosy, Counting("local", features="g"))
+    given = windows_of(model, b"a", bad, b"b")
+    choosy.looks = True
+    assert [each.model and each.model.name for each in model.fuse(given)] == [None, "local", None]
+
+
+@pytest.mark.parametrize("bad", [b"no", b"nan"])
+def test_a_sample_that_the_first_cannot_encode_takes_no_other_to_the_fall_back(bad: bytes) -> None:
+    choosy = Choosy("choosy")
+    choosy.looks = True
+    model = FallbackModel(choosy, Counting("local", features="g"))
+    answers = model.fuse(windows_of(model, b"a", bad, b"b"))
+    assert [each.model and each.model.name for each in answers] == [None, "local", None]
+
+
 # -- a class of one's own -----------------------------------------------------------------------
 
 HERE = f"{__name__}:"
 
 
-def own(target: str, **options: object) -> object:
+def own(target: str, **options: object) -> Model:
     return open_model(
         ModelSpec.model_validate({"name": "mine", "python": target, "options": options}), WHERE
     )
@@ -161,7 +205,6 @@ def own(target: str, **options: object) -> object:
 
 def test_the_class_that_the_pipeline_file_names_is_called_with_its_options() -> None:
     model = own(HERE + "Counting", name="mine", features="own")
-    assert isinstance(model, Counting)
     assert (model.ref.name, model.features) == ("mine", "own")
 
 

@@ -290,3 +290,14 @@ async def test_the_pipeline_files_delay_wins_over_the_workers() -> None:
     async with asyncio.timeout(10):
         assert await compute.encode([vitals(60)]) == [vitals(60).payload]
     compute.close()
+
+
+def test_a_model_that_fails_on_its_own_example_is_one_line(compute: ModelCompute) -> None:
+    broken = mock.Mock(side_effect=ValueError("expected 12 columns,\ngot 1"))
+    with (
+        mock.patch.object(compute._model, "warm", broken),
+        pytest.raises(
+            ModelError, match=r"failed with ValueError at .*: expected 12 columns, got 1"
+        ),
+    ):
+        compute.warm()

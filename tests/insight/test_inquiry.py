@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import msgspec
@@ -9,6 +10,8 @@ import pytest
 
 from schemas.result import ModelRef, Result, TaskResult
 from schemas.sample import Modality, Sample
+from streams.align.types import Window
+from streams.compute import Fusion
 from tests.insight.test_occlusion import SpotModel, frame
 from tests.workers.explained import START_US, pipeline, published, result, use
 from tests.workers.models import TASKS, write_model
@@ -86,6 +89,15 @@ def test_a_label_that_the_loaded_model_does_not_know_is_an_error() -> None:
     older = msgspec.structs.replace(told(0.5), tasks={"answer": answer})
     with pytest.raises(InsightError, match="expected a model that knows 'maybe' of task 'answer'"):
         asked(older)
+
+
+def test_a_window_that_the_model_fails_on_now_is_an_error_that_says_so() -> None:
+    class Fails(SpotModel):
+        def fuse(self, windows: Sequence[Window]) -> Sequence[Fusion]:
+            return [Fusion({}, {}, failure="fusion_failed") for _ in windows]
+
+    with pytest.raises(InsightError, match=r"expected an answer of .*, got fusion_failed"):
+        inquire(Fails(), pipeline(), published(told(0.5)), Reread({"cam": frames(1)}))
 
 
 def test_a_label_that_the_result_does_not_have_is_an_error() -> None:

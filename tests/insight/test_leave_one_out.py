@@ -146,6 +146,20 @@ def test_answers_of_two_models_are_not_compared() -> None:
     assert answer.contributions is None
 
 
+def test_a_part_without_which_the_model_has_no_answer_leaves_the_answer_as_it_is() -> None:
+    class Refused(AddingModel):
+        def fuse(self, windows: Sequence[Window]) -> list[Fusion]:
+            return [
+                answer if one.samples else Fusion({}, {}, failure="request_refused")
+                for one, answer in zip(windows, super().fuse(windows), strict=True)
+            ]
+
+    asked = ContributingModel(Refused(), MODALITY_OF, "sensors", max_batch=8)
+    (answer,) = asked.fuse([window(said("video", "cam", 2))])
+    assert answer.contributions is None
+    assert answer.tasks["answer"]["yes"] == pytest.approx(sigmoid(2))
+
+
 def test_a_device_that_fails_for_the_parts_leaves_the_answer_as_it_is(
     caplog: pytest.LogCaptureFixture,
 ) -> None:

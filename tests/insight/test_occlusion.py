@@ -109,3 +109,18 @@ def test_a_model_that_refuses_a_covered_frame_is_an_error() -> None:
 
     with pytest.raises(ModelError, match="expected a covered frame to be decoded, got too_grey"):
         heat_of(Refuses())
+
+
+class Unanswering(SpotModel):
+    """Has no answer to windows from the second on."""
+
+    def fuse(self, windows: Sequence[Window]) -> Sequence[Fusion]:
+        first = not self.batches
+        answers = list(super().fuse(windows))
+        none = Fusion({}, {}, failure="request_refused")
+        return [each if first and not at else none for at, each in enumerate(answers)]
+
+
+def test_a_covered_frame_that_the_model_has_no_answer_to_is_an_error() -> None:
+    with pytest.raises(ModelError, match="a part of its picture covered, got request_refused"):
+        heat_of(Unanswering())

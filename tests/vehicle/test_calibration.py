@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -126,6 +127,8 @@ def test_a_nuscenes_description_gives_cameras_and_lidar_in_the_vehicles_frame(
         (kitti(P2=""), "P2"),
         (kitti(P2="1 2 3"), "12 finite numbers"),
         (kitti(P2="a b"), "expected a name and numbers"),
+        (kitti(Tr_velo_to_cam="0 0 1 -1 0 0 0 -1 0 0 0 0"), "written column by column"),
+        (kitti(R0_rect="0 0 0 0 0 0 0 0 0"), "R0_rect: expected a rotation"),
         ("{", "expected JSON"),
         ("{}", "lidar_points"),
         ('{"data_list": []}', "at least one sample"),
@@ -136,6 +139,33 @@ def test_a_file_that_is_no_calibration_is_said_to_be_none(
 ) -> None:
     with pytest.raises(CalibrationError, match=expected):
         read_rig(write(tmp_path, text))
+
+
+@pytest.mark.parametrize(
+    ("part", "key", "change"),
+    [
+        ("lidar", "lidar2ego", np.transpose),
+        ("lidar", "lidar2ego", np.zeros_like),
+        ("camera", "cam2ego", np.zeros_like),
+        ("camera", "cam2ego", lambda matrix: matrix * 1_000.0),
+    ],
+)
+def test_a_matrix_that_does_more_than_turn_and_shift_is_refused(
+    tmp_path: Path, part: str, key: str, change: Any
+) -> None:
+    tree: Any = nuscenes()
+    (sample,) = tree["data_list"]
+    where = sample["lidar_points"] if part == "lidar" else sample["images"]["CAM_FRONT"]
+    where[key] = change(np.array(where[key])).tolist()
+    with pytest.raises(CalibrationError, match=rf"{key}: expected a rotation and a translation"):
+        read_rig(write(tmp_path, json.dumps(tree), "info.json"))
+
+
+def test_a_size_that_is_none_is_refused(tmp_path: Path) -> None:
+    tree: Any = nuscenes()
+    tree["data_list"][0]["images"]["CAM_FRONT"]["size"] = ["wide", 900]
+    with pytest.raises(CalibrationError, match="size: expected width and height in pixels"):
+        read_rig(write(tmp_path, json.dumps(tree), "info.json"))
 
 
 def test_a_sensor_that_the_file_does_not_have_is_an_error(tmp_path: Path) -> None:

@@ -142,6 +142,14 @@ def test_an_empty_sweep_has_no_objects() -> None:
     assert objects_of(np.zeros((0, 4), np.float32), SweepRules()) == []
 
 
+def test_beams_that_are_written_as_endlessly_far_take_no_object_from_a_sweep() -> None:
+    sweep = np.concatenate([road(), sides(Box(12.0, 0.5, -0.93, 4.2, 1.8, 1.6, 0.1))])
+    lost = np.full((50, 3), np.finfo(np.float32).max)
+    found = objects_of(sweep.astype(np.float32), SweepRules())
+    assert found
+    assert objects_of(np.concatenate([sweep, lost]).astype(np.float32), SweepRules()) == found
+
+
 def test_what_no_known_kind_fits_is_listed_only_where_it_is_asked_for() -> None:
     wall = sides(Box(20.0, 0.0, 0.0, 14.0, 9.0, 3.4, 0.0))
     points = np.concatenate([road(), wall]).astype(np.float32)

@@ -12,11 +12,13 @@ import pytest
 from schemas.sample import Modality, Sample
 from streams.compute import BadSample
 from workers.vehicle.calibration.rig import Camera, Rig
+from workers.vehicle.fusion import decoding
 from workers.vehicle.fusion.decoding import Reading
 from workers.vehicle.fusion.lists import Holds, Listing, pack, unpack
 
 CLASSES = ("car", "pedestrian")
 HOLDS = {"lidar": Holds.BOXES, "camera": Holds.IMAGE, "radar": Holds.RADAR, "ego": Holds.EGO}
+RETURN = {"range": 1.0, "bearing": 0.0, "range_rate": 0.0}
 BOX = [10.0, 2.0, 0.8, 4.0, 1.8, 1.6, 0.5]
 #: A lidar one metre ahead of and two metres above the vehicle's origin, turned to the left.
 TURNED = np.array([[0.0, -1, 0, 1], [1, 0, 0, 0], [0, 0, 1, 2], [0, 0, 0, 1]])
@@ -80,7 +82,7 @@ def test_a_radar_s_return_keeps_range_bearing_and_range_rate() -> None:
 
 
 def test_a_radar_s_position_becomes_range_and_bearing() -> None:
-    ((distance, bearing, *_),) = rows("radar", objects({"position": [3.0, 4.0]}))
+    ((distance, bearing, *_),) = rows("radar", objects({"position": [3.0, 4.0], "range_rate": 0.0}))
     assert (distance, bearing) == (5.0, math.atan2(4.0, 3.0))
 
 
@@ -94,11 +96,39 @@ def test_a_reading_without_a_speed_says_nothing() -> None:
     assert found.holds is Holds.NOTHING
 
 
-def test_a_class_that_is_not_tracked_is_left_out() -> None:
+def test_a_class_that_is_not_tracked_is_left_out_and_named_once_by_its_input(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    decoding._warn_of_classes.cache_clear()
     given = objects(
         {"class": "tree", "box2d": [1, 2, 3, 4]}, {"class": "car", "box2d": [5, 6, 7, 8]}
     )
-    assert [row[0] for row in rows("camera", given)] == [5]
+    assert [[row[0] for row in rows("camera", given)] for _ in range(2)] == [[5], [5]]
+    assert [each.getMessage() for each in caplog.records] == [
+        "input 'camera': objects of other classes than car, pedestrian are not tracked"
+    ]
+
+
+def test_an_input_whose_readings_have_no_speed_is_named_once(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    decoding._warn_of_speed.cache_clear()
+    for _ in range(2):
+        read("ego", {"speed": 12.5})
+    (line,) = [each.getMessage() for each in caplog.records]
+    assert line.startswith("input 'ego': a reading without 'speed_mps' says nothing")
+
+
+def test_a_return_without_a_range_rate_is_not_taken_for_one_that_keeps_its_distance() -> None:
+    found = read("radar", objects({"range": 20.0, "bearing": 0.1}))
+    assert isinstance(found, BadSample)
+    assert "expected 'range_rate' in each" in found.message
+
+
+def test_a_box_of_width_and_height_is_not_taken_for_corners() -> None:
+    found = read("camera", objects({"class": "car", "box2d": [600, 200, 80, 60]}))
+    assert isinstance(found, BadSample)
+    assert "corners, not width and height" in found.message
 
 
 def test_an_empty_list_is_a_look_that_saw_nothing() -> None:
@@ -159,7 +189,7 @@ def test_boxes_in_space_are_projected_into_the_camera() -> None:
 
 def test_a_radar_s_mount_is_where_the_calibration_says() -> None:
     rig = Rig("ego", {}, {"radar.left": TURNED})
-    found = read("radar", objects({"range": 1.0, "bearing": 0.0}), "radar.left", rig=rig)
+    found = read("radar", objects(RETURN), "radar.left", rig=rig)
     assert isinstance(found, Listing)
     assert found.mount == (1.0, 0.0, pytest.approx(math.pi / 2))
 

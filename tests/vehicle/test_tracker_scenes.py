@@ -16,6 +16,7 @@ from workers.vehicle.tracking import (
     SensorList,
     Status,
     Tracker,
+    tracker,
 )
 
 TRACKER = Tracker(Parameters())
@@ -141,6 +142,16 @@ def test_a_session_has_at_most_so_many_tracks() -> None:
     state, told = drive(few, [Scene(2, count=6).observation(0)])
     assert len(state.tracks) == 3
     assert len(told[0]) == 3
+
+
+def test_that_a_session_has_more_objects_than_are_tracked_is_said_once(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    tracker._warn_of_tracks.cache_clear()
+    for _ in range(2):
+        drive(Tracker(Parameters(max_tracks=3)), [Scene(2, count=6).observation(0)])
+    (line,) = [each.getMessage() for each in caplog.records]
+    assert line.startswith("a session has more than 3 objects: the least sure are not tracked")
 
 
 def test_a_pedestrian_is_no_car() -> None:

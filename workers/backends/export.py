@@ -38,7 +38,13 @@ from workers.encoders.objects import ObjectsEncoder
 from workers.errors import ModelError
 from workers.fusion.network import Network
 from workers.fusion.tokens import MODALITIES, TokenBatch
-from workers.model_file import LoadedModel, load_model
+from workers.model_file import (
+    ARCHITECTURE,
+    LoadedModel,
+    architecture_of,
+    load_model,
+    resolve_folder,
+)
 from workers.registry.layout import MODEL_FILE
 
 EXPORTED = "torch-export-1"
@@ -115,6 +121,13 @@ def export_model(name: str, folder: Path, *, format: str) -> GraphsManifest:
     architecture = FORMATS[format]
     if architecture == ONNX:
         require("onnxscript", "onnx")
+    kind = architecture_of(resolve_folder(name))
+    if kind != ARCHITECTURE:
+        raise ModelError(
+            name,
+            f"expected a {ARCHITECTURE} network to write as graphs, got {kind}; other "
+            "kinds are served as they are",
+        )
     model = load_model(name)
     folder.mkdir(parents=True, exist_ok=True)
     manifest = _description(model, architecture)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Protocol, runtime_checkable
 
 from schemas.result import ModelRef
@@ -12,8 +13,8 @@ from schemas.sample import Modality, Sample
 from streams.align.types import Window
 from streams.compute import BadSample, Fusion
 from workers.backends.base import Decoded, Model
-from workers.backends.several import Several
-from workers.errors import ModelError, NonFiniteError, RemoteError
+from workers.backends.several import Several, unless_it_fails
+from workers.errors import ModelError, RemoteError
 
 log = logging.getLogger(__name__)
 
@@ -118,11 +119,7 @@ class FallbackModel:
             return []
         if isinstance(self._primary, AnswersEach):
             return self._primary.fuse_each(windows)
-        try:
-            return self._several.fuse(PRIMARY, windows)
-        except (RemoteError, NonFiniteError) as error:
-            log.debug("%s: %s", self._primary.ref.name, error)
-            return [None] * len(windows)
+        return unless_it_fails(partial(self._several.fuse, PRIMARY), windows)
 
     def _local_window(self, window: Window) -> Window:
         own = self._several.window_for(LOCAL, window)

@@ -7,7 +7,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-import msgspec
 import torch
 
 from schemas.model import ModelSpec
@@ -32,8 +31,7 @@ from workers.errors import ModelError, RemoteError
 from workers.learned.file import load_learned
 from workers.learned.model import ARCHITECTURE as LEARNED
 from workers.learned.model import LearnedModel
-from workers.model_file import ARCHITECTURE, load_model, resolve_folder
-from workers.registry.layout import MODEL_FILE
+from workers.model_file import ARCHITECTURE, architecture_of, load_model, resolve_folder
 from workers.vehicle.fusion.manifest import ARCHITECTURE as OBJECTS
 from workers.vehicle.model import open_tracking
 
@@ -41,12 +39,6 @@ from workers.vehicle.model import open_tracking
 CLASSIFIERS = "transformers-1"
 
 log = logging.getLogger(__name__)
-
-
-class _Kind(msgspec.Struct):
-    """What of a ``model.json`` tells its kind."""
-
-    architecture: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,16 +157,6 @@ def _graphs(
         else OnnxGraphs(name, forms, files, device, where.threads or 1)
     )
     return GraphModel(described.manifest, described.digest, runner, where.modality_of)
-
-
-def architecture_of(folder: Path) -> str:
-    """The ``architecture`` of a folder's ``model.json``. Raises ``ModelError``."""
-    try:
-        return msgspec.json.decode((folder / MODEL_FILE).read_bytes(), type=_Kind).architecture
-    except OSError as error:
-        raise ModelError(str(folder), f"{MODEL_FILE} cannot be read ({error.strerror})") from None
-    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
-        raise ModelError(str(folder), f"{MODEL_FILE} is not a model description: {error}") from None
 
 
 def _check_plain(

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 import threading
 from collections.abc import Callable, Collection, Sequence
-from typing import Any
+from functools import partial
+from typing import Any, TypeVar
 
 import msgspec
 
@@ -14,7 +16,13 @@ from streams.align.types import Window
 from streams.compute import BadSample, Fusion
 from workers.backends.base import Decoded, Model
 from workers.backends.frames import Gap, pack, unpack
-from workers.errors import ModelError, NonFiniteError, RemoteError
+from workers.errors import ModelError, NonFiniteError, RemoteError, RequestRefused
+from workers.inference.isolation import isolate
+
+log = logging.getLogger(__name__)
+
+In = TypeVar("In")
+Out = TypeVar("Out")
 
 #: What a decoded sample is for a model that does not take its modality.
 _NOTHING: Any = None
@@ -71,8 +79,9 @@ class Several:
     ) -> list[bytes]:
         """One feature per sample, of a part for each model.
 
-        Where a model that ``may_fail`` raises ``RemoteError`` or ``NonFiniteError``, its parts of
-        the batch are ``Gap.FAILED``; what else is raised goes to the caller.
+        Where a model that ``may_fail`` raises ``RemoteError``, its parts of the batch are
+        ``Gap.FAILED``; where it refuses a sample, or makes NaN of it, that sample's part alone.
+        What else is raised goes to the caller.
         """
         parts = [
             self._encode_kind(kind, modality, [each[kind] for each in decoded], may_fail)
@@ -92,13 +101,11 @@ class Several:
         maker = self._makers[kind]
         if modality not in maker.modalities:
             return [Gap.ABSENT] * len(decoded)
-        try:
-            with self._lanes[id(maker)]:
-                return maker.encode(modality, decoded)
-        except (RemoteError, NonFiniteError):
+        with self._lanes[id(maker)]:
             if not may_fail(maker):
-                raise
-            return [Gap.FAILED] * len(decoded)
+                return maker.encode(modality, decoded)
+            found = unless_it_fails(partial(maker.encode, modality), decoded)
+        return [Gap.FAILED if each is None else each for each in found]
 
     def window_for(self, number: int, window: Window) -> Window | None:
         """A window with the parts of one model, without the samples that it does not take; ``None``
@@ -132,3 +139,21 @@ class Several:
         """Close every model."""
         for model in self.models:
             model.close()
+
+
+def unless_it_fails(
+    run: Callable[[Sequence[In]], Sequence[Out]], items: Sequence[In]
+) -> list[Out | None]:
+    """What a model makes of each item; ``None`` for those that it refuses or answers NaN to, and
+    for all where it does not answer at all. What an item gets does not depend on what else is in
+    the batch. Raises what else the model raises.
+    """
+    try:
+        found = isolate(run, items)
+    except RemoteError as error:
+        log.debug("%s", error)
+        return [None] * len(items)
+    for each in found:
+        if isinstance(each, Exception) and not isinstance(each, RequestRefused | NonFiniteError):
+            raise each
+    return [None if isinstance(each, Exception) else each for each in found]

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import lru_cache
 
 from streams.align.blame import RecordKey, only, records_of, without
 from streams.align.types import Window
 from streams.compute import Culprit, Fusion
 from workers.errors import NonFiniteError
+from workers.failing import told
 from workers.inference.isolation import isolate
+
+log = logging.getLogger(__name__)
 
 Fuse = Callable[[Sequence[Window]], Sequence[Fusion]]
 
@@ -30,11 +35,18 @@ def fuse_each(fuse: Fuse, windows: Sequence[Window]) -> list[Fusion]:
 def _answer_in_spite(fuse: Fuse, window: Window, error: Exception) -> Fusion:
     blamed = find_culprit(fuse, window)
     if blamed is None:
+        _warn(told(error))
         return Fusion({}, {}, failure=_reason(error))
     record, answer = blamed
     name = type(error).__name__
-    message = f"fusion failed with {name} in the window at {window.start_us} µs that had it"
+    message = f"fusion failed with {told(error)} in the window at {window.start_us} µs that had it"
     return replace(answer, culprit=Culprit(*record, _reason(error), name, message))
+
+
+@lru_cache(maxsize=256)
+def _warn(what: str) -> None:
+    """Say why windows have no answer; the same reason once, as it may hold for every window."""
+    log.warning("windows have a failure in place of an answer: fusion failed with %s", what)
 
 
 def find_culprit(fuse: Fuse, window: Window) -> tuple[RecordKey, Fusion] | None:

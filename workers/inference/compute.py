@@ -18,7 +18,8 @@ from workers.backends.base import Decoded, Model, StatefulModel
 from workers.backends.serving import check_keeps_state, check_serves
 from workers.codecs import cut as cutting
 from workers.device import spare_cores
-from workers.errors import NonFiniteError
+from workers.errors import ModelError, NonFiniteError, WorkerError
+from workers.failing import told
 from workers.inference.admission import Admission
 from workers.inference.batcher import MicroBatcher
 from workers.inference.blame import fuse_each
@@ -117,8 +118,19 @@ class ModelCompute:
         return self._lanes.count
 
     def warm(self) -> None:
-        """Run every shape of batch once; blocks."""
-        self._lanes.run_blocking(partial(self._model.warm, self._max_batch))
+        """Run every shape of batch once; blocks. Raises ``ModelError`` where the model fails on
+        what is no user's sample, and the other errors of ours.
+        """
+        try:
+            self._lanes.run_blocking(partial(self._model.warm, self._max_batch))
+        except WorkerError:
+            raise
+        except Exception as error:
+            raise ModelError(
+                self.model.name,
+                f"expected it to run on an example of its inputs, it failed with {told(error)}: "
+                f"{' '.join(str(error).split())[:300]}",
+            ) from error
 
     def close(self) -> None:
         """End the threads once what they are at is done, and close the model."""
@@ -225,4 +237,6 @@ def _or_bad(feature: bytes | Exception) -> bytes | BadSample:
     name = type(feature).__name__
     if isinstance(feature, NonFiniteError):
         return BadSample("non_finite_feature", name, str(feature))
-    return BadSample("encoder_failed", name, f"the encoder failed on this sample with {name}")
+    return BadSample(
+        "encoder_failed", name, f"the encoder failed on this sample with {told(feature)}"
+    )

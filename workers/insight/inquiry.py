@@ -66,6 +66,11 @@ def inquire(
     max_batch = pipeline.model.max_batch
     rebuilt = rebuild(model, pipeline, published, reread.samples, max_batch=max_batch)
     (answer,) = model.fuse([rebuilt.window])
+    if answer.failure is not None:
+        raise InsightError(
+            f"expected an answer of {model.ref.name} {model.ref.version} to the window, got "
+            f"{answer.failure}; its samples were read again, and it failed on them"
+        )
     if label not in answer.tasks.get(task, ()):
         raise InsightError(
             f"expected a model that knows {label!r} of task {task!r}, as {result.model.name} "

@@ -111,8 +111,9 @@ def _compared(
     failed = False
     for positions in parts.distinct():
         one = next(found)
-        # What a fall-back answers cannot be compared with what the model itself did.
-        if isinstance(one, Exception) or one.model != answer.model:
+        # What a fall-back answers cannot be compared with what the model itself did, and a window
+        # that the model has no answer to (a server refuses it) not with anything.
+        if isinstance(one, Exception) or one.failure is not None or one.model != answer.model:
             failed = True
         else:
             reduced[positions] = one

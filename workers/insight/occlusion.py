@@ -91,6 +91,11 @@ def _of_sensor(
     ]
     if any(answer.model != answers[0].model for answer in answers):
         raise ModelError(model.ref.name, "a fall-back answered in between; try again")
+    if failure := next((each.failure for each in answers if each.failure is not None), None):
+        raise ModelError(
+            model.ref.name,
+            f"expected an answer to the window with a part of its picture covered, got {failure}",
+        )
     found = [answer.tasks[task][label] for answer in answers]
     falls = [max(0.0, found[0] - one) for one in found[1:]]
     return _spread(shape, places, falls)

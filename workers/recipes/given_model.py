@@ -9,7 +9,6 @@ from typing import get_args
 
 from schemas.pipeline import Pipeline
 from schemas.settings import Settings
-from workers.backends.opening import architecture_of
 from workers.datasets.base import DataSet, Split
 from workers.datasets.catalog import open_data_set
 from workers.datasets.catalog import pipeline as pipeline_of
@@ -19,6 +18,7 @@ from workers.evaluation.answering import WHOLE, open_trial
 from workers.evaluation.in_stream import answered_in_stream, hold_against
 from workers.learned.file import load_learned
 from workers.learned.model import ARCHITECTURE
+from workers.model_file import architecture_of
 from workers.recipes import findings
 from workers.recipes.base import Evaluation, Options, Progress
 from workers.recipes.running import Outcome, Way, opened, views_of

@@ -30,6 +30,7 @@ Its outputs are ``task:<name>`` (rows, labels) float32 for each task, logits or 
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Literal
 
 import msgspec
@@ -120,10 +121,12 @@ def problems(manifest: GraphsManifest) -> list[str]:
             wanted.add(encode_name(Modality(form.modality)))
     if found:
         return found
+    if len(set(manifest.modalities)) < len(manifest.inputs):
+        return [f"inputs: expected each modality once, got {[f.modality for f in manifest.inputs]}"]
     if set(manifest.graphs) != wanted:
         return [f"graphs: expected {sorted(wanted)}, got {sorted(manifest.graphs)}"]
-    if not manifest.tasks or any(len(set(labels)) < 2 for labels in manifest.tasks.values()):
-        found.append("tasks: expected at least one, each with two labels or more")
+    if line := wrong_tasks(manifest.tasks):
+        found.append(line)
     if not 1 <= manifest.feature.size <= 65_536:
         found.append(f"feature.size: expected 1 to 65536, got {manifest.feature.size}")
     for modality in manifest.modalities:
@@ -131,6 +134,22 @@ def problems(manifest: GraphsManifest) -> list[str]:
         found += [f"graphs.{name}: {line}" for line in _encoder(manifest, modality, name)]
     found += [f"graphs.{FUSE}: {line}" for line in _fusion(manifest)]
     return found
+
+
+def wrong_tasks(tasks: Mapping[str, Sequence[str]]) -> str:
+    """What is wrong with a description's task -> labels, in a line; empty where nothing is.
+
+    A label that comes twice would lose one of its two probabilities.
+    """
+    if not tasks:
+        return "tasks: expected at least one, got none"
+    for task, labels in tasks.items():
+        if len(labels) < 2 or len(set(labels)) < len(labels) or "" in labels or not task:
+            return (
+                f"tasks: {task!r}: expected two labels or more, none empty and none twice, got "
+                f"{labels!r:.200}"
+            )
+    return ""
 
 
 def _encoder(manifest: GraphsManifest, modality: Modality, name: str) -> list[str]:

@@ -31,6 +31,7 @@ class ExportedGraphs:
         device: torch.device,
     ) -> None:
         """``files``: graph -> the archive's bytes. Raises ``ModelError``."""
+        self._name = name
         self._forms = forms
         self._device = device
         self._programs = {
@@ -49,12 +50,22 @@ class ExportedGraphs:
 
     @torch.inference_mode()
     def run(self, graph: str, inputs: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
-        """See ``GraphRunner.run``. Raises ``DeviceError`` and what torch raises."""
+        """See ``GraphRunner.run``. Raises ``DeviceError``, ``ModelError`` where a program gives
+        something else than its outputs, and what torch raises.
+        """
         form = self._forms[graph]
         with device_failures():
             given = [torch.from_numpy(inputs[each.name]).to(self._device) for each in form.inputs]
             answer = self._programs[graph](*given)
             tensors = answer if isinstance(answer, tuple | list) else (answer,)
+            if len(tensors) != len(form.outputs) or not all(map(torch.is_tensor, tensors)):
+                raise ModelError(
+                    self._name,
+                    f"{form.file}: expected {len(form.outputs)} tensors in a tuple "
+                    f"({', '.join(each.name for each in form.outputs)}), got "
+                    f"{type(answer).__name__} of {len(answer) if tensors is answer else 1}; export "
+                    "a module that returns them in this order",
+                )
             return {
                 each.name: np.asarray(tensor.float().cpu())
                 for each, tensor in zip(form.outputs, tensors, strict=True)

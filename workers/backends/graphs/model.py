@@ -132,7 +132,7 @@ class GraphModel:
             with np.errstate(over="ignore"):
                 wire = found.astype(self._wire)
             if not np.isfinite(wire).all():
-                raise NonFiniteError(f"the {modality.value} encoder's output is NaN or infinite")
+                raise NonFiniteError(_why_not_finite(modality, found, wire))
             for place, row in zip(places, wire, strict=True):
                 features[place] = row.tobytes()
         return features
@@ -246,6 +246,15 @@ class GraphModel:
             )
             for row in range(count)
         ]
+
+
+def _why_not_finite(modality: Modality, found: NDArray[Any], wire: NDArray[Any]) -> str:
+    if not np.isfinite(found).all():
+        return f"the {modality.value} encoder's output is NaN or infinite"
+    return (
+        f"the {modality.value} encoder's output is beyond {np.finfo(wire.dtype).max:g}, the most "
+        f"that {wire.dtype.name} holds; set feature.dtype to float32"
+    )
 
 
 def _encoders_digest(manifest: GraphsManifest, remote: str) -> str:

@@ -10,8 +10,12 @@ import torch
 from numpy.typing import NDArray
 
 from workers.backends.extras import require
-from workers.backends.graphs.description import GraphForm
+from workers.backends.graphs.description import GraphForm, TensorForm
 from workers.errors import DeviceError, ModelError
+from workers.registry.layout import MODEL_FILE
+
+#: numpy's types whose name is another one in ONNX.
+_TYPES = {"float32": "float", "float64": "double"}
 
 
 class OnnxGraphs:
@@ -49,10 +53,11 @@ class OnnxGraphs:
             try:
                 session = runtime.InferenceSession(files[graph], options, providers)
             except Exception as error:
+                said = " ".join(str(error).split())[:300]
                 raise ModelError(
                     name,
                     f"{form.file} cannot be loaded by ONNX Runtime {runtime.__version__} "
-                    f"({type(error).__name__}); export it again with its weights inside",
+                    f"({type(error).__name__}: {said}); export it again with its weights inside",
                 ) from None
             _check(name, graph, form, session)
             self._sessions[graph] = session
@@ -99,7 +104,9 @@ def _providers(available: list[str], device: torch.device) -> list[Any]:
 
 
 def _check(name: str, graph: str, form: GraphForm, session: Any) -> None:
-    """Raise ``ModelError`` where the file has not the tensors that the description names."""
+    """Raise ``ModelError`` where the file has not the tensors that the description names, or they
+    are of another type or of sizes that it leaves open.
+    """
     for what, described, found in (
         ("inputs", form.inputs, session.get_inputs()),
         ("outputs", form.outputs, session.get_outputs()),
@@ -110,3 +117,27 @@ def _check(name: str, graph: str, form: GraphForm, session: Any) -> None:
                 name,
                 f"{form.file}: {what} of {graph}: expected {sorted(expected)}, got {sorted(got)}",
             )
+        by_name = {each.name: each for each in found}
+        for each in described:
+            tensor = by_name[each.name]
+            if not _agrees(each, tensor, open_axes=what == "outputs"):
+                raise ModelError(
+                    name,
+                    f"{form.file}: {each.name!r} of {graph}: expected {each.dtype} {each.shape} as "
+                    f"{MODEL_FILE} says (0: any size), the file has {tensor.type} {tensor.shape}",
+                )
+
+
+def _agrees(form: TensorForm, tensor: Any, *, open_axes: bool) -> bool:
+    """Names and ``None`` are axes of any size, as 0 is here. ``open_axes``: what the file says of
+    an axis that is open here does not count, as with outputs, whose sizes it need not know.
+    """
+    sizes = tensor.shape or form.shape
+    return (
+        tensor.type == f"tensor({_TYPES.get(form.dtype, form.dtype)})"
+        and len(sizes) == len(form.shape)
+        and all(
+            not isinstance(theirs, int) or ours == theirs or (open_axes and not ours)
+            for ours, theirs in zip(form.shape, sizes, strict=True)
+        )
+    )

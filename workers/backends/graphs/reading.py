@@ -62,7 +62,7 @@ def _verified(name: str, folder: Path, file: str, sha256: str) -> bytes:
             name, f"no readable {file} beside {MODEL_FILE} ({error.strerror})"
         ) from None
     found = hashlib.sha256(blob).hexdigest()
-    if found != sha256:
+    if found != sha256.lower():
         raise ModelError(
             name,
             f"digest mismatch: {MODEL_FILE} names sha256 {sha256} of {file}, it has {found}; one "

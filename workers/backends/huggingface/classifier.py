@@ -34,6 +34,10 @@ _LONGEST_PX = 480
 #: Padded lengths: tokens of a text, and samples of a sound (0.25 s to 60 s).
 _TOKENS = (16, 512)
 _SIGNAL = (4_096, 1_048_576)
+#: The least of a sound whose padding the network would hear: more than one window of any extractor.
+_LEAST_HEARD = 1_024
+#: How a network's table of positions is named.
+_POSITIONS = "position_embeddings"
 
 
 class Classifier:
@@ -77,9 +81,16 @@ class Classifier:
                 f"{form.folder}: expected {len(form.labels)} outputs, as {form.labels} says, the "
                 f"classifier has {network.config.num_labels}",
             )
+        if network.config.problem_type == "multi_label_classification":
+            raise ModelError(
+                name,
+                f"{form.folder}: expected a classifier whose outputs exclude each other, its "
+                "configuration says multi_label_classification; its labels are tasks of their own: "
+                "bring it as ONNX with a task of two labels for each",
+            )
         self._network = network.to(device).eval()
-        limit = getattr(network.config, "max_position_embeddings", _TOKENS[1])
-        self._most_tokens = min(_TOKENS[1], limit)
+        self._most_tokens = _most_tokens(network, self._prepare)
+        self._masked = _masks_padding(self._prepare)
 
     def decode(self, sample: Sample) -> Any:
         """RGB uint8 (height, width, 3), float32 at 16 kHz, or a ``str``; else a ``BadSample``."""
@@ -137,7 +148,7 @@ class Classifier:
             )
             return power_of_two(tokens, min(_TOKENS[0], self._most_tokens), self._most_tokens)
         if self._modality is Modality.AUDIO:
-            return power_of_two(len(decoded), *_SIGNAL)
+            return _signal_length(len(decoded), padded=self._masked)
         return 1
 
     def _inputs(self, given: list[Any], length: int) -> Mapping[str, torch.Tensor]:
@@ -145,6 +156,9 @@ class Classifier:
         if self._modality is Modality.TEXT:
             found: Mapping[str, torch.Tensor] = self._prepare(given, return_tensors="pt", **fit)
         elif self._modality is Modality.AUDIO:
+            if not self._masked:
+                # All of one length by now; what an extractor adds to that is its network's form.
+                given, fit = [_of_length(each, length) for each in given], {}
             found = self._prepare(given, sampling_rate=RATE_HZ, return_tensors="pt", **fit)
         else:
             found = self._prepare(images=given, return_tensors="pt")
@@ -155,6 +169,35 @@ class Classifier:
             name: tensor.to(self._device, self._dtype if tensor.is_floating_point() else None)
             for name, tensor in inputs.items()
         }
+
+
+def _most_tokens(network: Any, tokenizer: Any) -> int:
+    """Tokens of a text that a network has positions for."""
+    # -1 or nothing where any number will do. RoBERTa's kin count positions from behind the
+    # padding's index on, so that the first ones of their table are never used.
+    places = getattr(network.config, "max_position_embeddings", None) or 0
+    tables = (each for name, each in network.named_modules() if name.endswith(_POSITIONS))
+    first = next((getattr(each, "padding_idx", None) for each in tables), None)
+    offset = 0 if first is None else first + 1
+    told = getattr(tokenizer, "model_max_length", _TOKENS[1])
+    return int(min(_TOKENS[1], told, places - offset if places > 0 else _TOKENS[1]))
+
+
+def _masks_padding(extractor: Any) -> bool:
+    """Whether a network of sounds is told what is padding. One that is not takes silence that was
+    added for part of the sound.
+    """
+    names = getattr(extractor, "model_input_names", [""])
+    return bool(getattr(extractor, "return_attention_mask", False)) and names[0] == "input_values"
+
+
+def _signal_length(count: int, *, padded: bool) -> int:
+    return power_of_two(count, *_SIGNAL) if padded else min(max(count, _LEAST_HEARD), _SIGNAL[1])
+
+
+def _of_length(signal: NDArray[np.float32], length: int) -> NDArray[np.float32]:
+    kept = signal[:length]
+    return np.pad(kept, (0, length - len(kept)))
 
 
 def _preparer(modality: Modality) -> Callable[..., Any]:

@@ -22,6 +22,7 @@ from pathlib import Path, PurePosixPath
 import msgspec
 
 from schemas.sample import Modality
+from workers.backends.graphs.description import wrong_tasks
 from workers.errors import ModelError
 from workers.registry.layout import MODEL_FILE
 
@@ -78,8 +79,8 @@ def read_classifiers(name: str, folder: Path) -> tuple[ClassifiersManifest, str]
         raise ModelError(
             name, f"{MODEL_FILE} is not a description of classifiers: {error}"
         ) from None
-    if not manifest.tasks or any(len(set(labels)) < 2 for labels in manifest.tasks.values()):
-        raise ModelError(name, "expected at least one task, each with two labels or more")
+    if line := wrong_tasks(manifest.tasks):
+        raise ModelError(name, line)
     for modality, form in manifest.classifiers.items():
         where = f"classifiers.{modality}"
         if modality not in set(LOADERS):
@@ -116,7 +117,7 @@ def _check_files(name: str, folder: Path, form: ClassifierForm) -> None:
                 "no code; save the weights as safetensors",
             )
         digest = hashlib.sha256((own / file).read_bytes()).hexdigest()
-        if digest != sha256:
+        if digest != sha256.lower():
             raise ModelError(
                 name,
                 f"digest mismatch: {MODEL_FILE} names sha256 {sha256} of {form.folder}/{file}, it "

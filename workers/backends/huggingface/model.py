@@ -21,6 +21,8 @@ from workers.backends.huggingface.classifier import Classifier
 from workers.backends.huggingface.description import read_classifiers
 from workers.errors import ModelError, NonFiniteError
 
+#: Changes with what a classifier is given for a sample.
+_FORM = "classifiers 2"
 #: A probability of zero would rule a label out whatever the others say.
 _LEAST = 1e-9
 
@@ -43,7 +45,7 @@ class ClassifiersModel:
         self._ref = ModelRef(self._manifest.name, self._manifest.version, digest)
         self._modality_of = dict(modality_of)
         self._features = hashlib.sha256(
-            msgspec.json.encode((self._manifest.classifiers, spec.precision))
+            msgspec.json.encode((_FORM, self._manifest.classifiers, spec.precision))
         ).hexdigest()
         self._classifiers = {
             modality: Classifier(

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from workers.errors import CalibrationError
-from workers.vehicle.calibration.rig import Camera, Floats, Rig
+from workers.vehicle.calibration.rig import Camera, Floats, Rig, is_rigid
 
 FRAME = "velodyne"
 #: Names by which the files of the object, tracking and raw layouts call the same thing.
@@ -28,14 +28,11 @@ def parse_kitti(text: str, path: Path) -> Rig:
     Raises ``CalibrationError``.
     """
     rows = _rows(text, path)
-    rectify = np.eye(4)
-    if (found := _first(rows, _RECTIFY)) is not None:
-        rectify[:3, :3] = _shaped(found, (3, 3), "R0_rect", path)
+    rectify = _rectify(rows, path)
     lidar = _first(rows, _LIDAR)
     if lidar is None:
         raise CalibrationError(f"{path}: expected a line {_LIDAR[0]}, got {', '.join(rows)}")
-    to_camera = np.eye(4)
-    to_camera[:3] = _shaped(lidar, (3, 4), _LIDAR[0], path)
+    to_camera = _rigid(lidar, (3, 4), _LIDAR[0], path)
     cameras = {
         f"image_0{number}": Camera(
             _shaped(rows[f"P{number}"], (3, 4), f"P{number}", path) @ rectify @ to_camera,
@@ -54,12 +51,24 @@ def camera_to_lidar(text: str, path: Path) -> Floats:
     KITTI's labels are, to the lidar's. Raises ``CalibrationError``.
     """
     rows = _rows(text, path)
+    matrix = _rigid(_first(rows, _LIDAR) or [], (3, 4), _LIDAR[0], path)
+    return np.asarray(np.linalg.inv(_rectify(rows, path) @ matrix), np.float64)
+
+
+def _rectify(rows: dict[str, list[float]], path: Path) -> Floats:
+    found = _first(rows, _RECTIFY)
+    return np.eye(4) if found is None else _rigid(found, (3, 3), _RECTIFY[0], path)
+
+
+def _rigid(values: list[float], shape: tuple[int, int], name: str, path: Path) -> Floats:
     matrix = np.eye(4)
-    matrix[:3] = _shaped(_first(rows, _LIDAR) or [], (3, 4), _LIDAR[0], path)
-    rectify = np.eye(4)
-    if (found := _first(rows, _RECTIFY)) is not None:
-        rectify[:3, :3] = _shaped(found, (3, 3), "R0_rect", path)
-    return np.asarray(np.linalg.inv(rectify @ matrix), np.float64)
+    matrix[:3, : shape[1]] = _shaped(values, shape, name, path)
+    if not is_rigid(matrix):
+        raise CalibrationError(
+            f"{path}: {name}: expected a rotation, and a translation in metres beside it, row by "
+            "row, got another matrix; is it written column by column?"
+        )
+    return matrix
 
 
 def _rows(text: str, path: Path) -> dict[str, list[float]]:

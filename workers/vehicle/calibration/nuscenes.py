@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from workers.errors import CalibrationError
-from workers.vehicle.calibration.rig import Camera, Floats, Rig
+from workers.vehicle.calibration.rig import Camera, Floats, Rig, is_rigid
 
 FRAME = "ego"
 LIDAR = "LIDAR_TOP"
@@ -44,14 +44,16 @@ def _camera(image: Any, lidar_to_ego: Floats, path: Path) -> Camera:
         to_camera = np.linalg.inv(_matrix(image, "cam2ego", (4, 4), path))
     else:
         to_camera = _matrix(image, "lidar2cam", (4, 4), path) @ np.linalg.inv(lidar_to_ego)
-    return Camera(intrinsic @ to_camera[:3], _size(image.get("size")))
+    return Camera(intrinsic @ to_camera[:3], _size(image.get("size"), path))
 
 
-def _size(value: Any) -> tuple[int, int] | None:
+def _size(value: Any, path: Path) -> tuple[int, int] | None:
     """Width and height, where the description has them."""
-    if isinstance(value, list) and len(value) == 2:
-        return int(value[0]), int(value[1])
-    return None
+    if value is None:
+        return None
+    if isinstance(value, list) and len(value) == 2 and all(type(each) is int for each in value):
+        return value[0], value[1]
+    raise CalibrationError(f"{path}: size: expected width and height in pixels, got {value!r:.60}")
 
 
 def _member(tree: Mapping[str, Any], name: str, path: Path) -> Mapping[str, Any]:
@@ -69,5 +71,10 @@ def _matrix(tree: Mapping[str, Any], name: str, shape: tuple[int, int], path: Pa
     if matrix.shape != shape or not np.isfinite(matrix).all():
         raise CalibrationError(
             f"{path}: {name}: expected {shape[0]} x {shape[1]} numbers, got {matrix.shape}"
+        )
+    if shape == (4, 4) and not is_rigid(matrix):
+        raise CalibrationError(
+            f"{path}: {name}: expected a rotation and a translation in metres, the last row "
+            "0 0 0 1, got another matrix; is it transposed?"
         )
     return matrix

@@ -12,6 +12,9 @@ Floats = NDArray[np.float64]
 
 #: Points nearer to a camera's plane than this are not projected: they would be anywhere.
 NEAREST_M = 0.1
+#: How far the rows of a rotation may be from unit length and right angles. KITTI's and nuScenes'
+#: are within 1e-5; a file with three digits is within 2e-3.
+_RIGID = 0.01
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +48,15 @@ def project(camera: Camera, points: Floats) -> tuple[Floats, Floats]:
     depth = image[..., 2]
     ahead = np.where(depth > NEAREST_M, depth, np.nan)
     return image[..., :2] / ahead[..., None], depth
+
+
+def is_rigid(matrix: Floats) -> bool:
+    """Whether float64 (4, 4) turns and shifts and does nothing else, as far as calibration is
+    written down: one that is transposed, in other units or all zeros would put every box elsewhere.
+    """
+    turn = matrix[:3, :3]
+    upright = np.abs(turn @ turn.T - np.eye(3)).max() < _RIGID and np.linalg.det(turn) > 0.0
+    return bool(upright and np.abs(matrix[3] - [0.0, 0.0, 0.0, 1.0]).max() < _RIGID)
 
 
 def box_corners(boxes: Floats) -> Floats:

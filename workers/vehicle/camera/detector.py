@@ -49,7 +49,7 @@ class Detector:
         """What is in a frame, surest first; boxes in the frame's pixels, cut to it.
 
         ``frame``: uint8 (height, width, 3), RGB. Raises ``ModelError`` where the output is not what
-        the layout says.
+        the layout says, ``NonFiniteError`` where it is NaN or infinite.
         """
         spec = self._spec
         pixels, scale, shift = _fit(frame, spec)

@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from workers.errors import ModelError
+from workers.errors import ModelError, NonFiniteError
 
 Floats = NDArray[np.float32]
 
@@ -79,7 +79,7 @@ def read_output(name: str, layout: str, output: Floats, size: tuple[int, int], l
     """What a detector's output for one frame says. ``size``: width and height of its input.
 
     ``output`` without the batch's axis. Raises ``ModelError`` where its shape is not the layout's,
-    or a value is NaN.
+    ``NonFiniteError`` where a value is NaN or infinite: that may be this frame's alone.
     """
     read, axes = _LAYOUTS[layout]
     values = {"boxes": 6, "yolov5": 5 + labels, "yolov8": 4 + labels, "fastestdet": 5 + labels}
@@ -92,5 +92,5 @@ def read_output(name: str, layout: str, output: Floats, size: tuple[int, int], l
         )
     found = read(output, size)
     if not (np.isfinite(found.boxes).all() and np.isfinite(found.scores).all()):
-        raise ModelError(name, "its output holds NaN or infinity")
+        raise NonFiniteError(f"the output of {name} holds NaN or infinity")
     return found

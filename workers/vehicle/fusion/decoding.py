@@ -6,6 +6,7 @@ import logging
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 import msgspec
 import numpy as np
@@ -57,7 +58,7 @@ class Reading:
                     "unknown_content_type", f"expected application/json, got {essence!r:.80}"
                 )
             if self.holds.get(sample.input) is Holds.EGO:
-                return _ego(read_json(sample.payload, _readings))
+                return _ego(sample.input, read_json(sample.payload, _readings))
             return self._objects(sample)
         except CodecError as error:
             return BadSample(error.reason, "CodecError", str(error))
@@ -95,23 +96,29 @@ class Reading:
         for each in objects:
             _check(each, holds)
         if holds is Holds.BOXES:
-            return self._boxes(sensor, found)
+            return self._boxes(input, sensor, found)
         if holds is Holds.IMAGE:
-            return listing(holds, _rows([(*(o.box2d or ()), *self._said(o)) for o in objects], 6))
+            rows = [(*(o.box2d or ()), *self._said(o)) for o in objects]
+            return listing(holds, self._tracked(input, _rows(rows, 6)))
         if holds is Holds.RADAR:
-            rows = _rows([(*_polar(o), o.range_rate or 0.0, o.score) for o in objects], 4)
-            return Listing(holds, listing(holds, rows).rows, mount=self._mount(sensor))
+            returns = _rows([(*_polar(o), o.range_rate or 0.0, o.score) for o in objects], 4)
+            return Listing(holds, listing(holds, returns).rows, mount=self._mount(sensor))
         return listing(Holds.NOTHING, np.zeros((0, 0)))
 
     def _said(self, found: DetectedObject) -> tuple[float, float]:
         return found.score, float(class_index(found.class_, self.classes))
 
-    def _boxes(self, sensor: str, found: ObjectList) -> Listing:
-        """Objects of a class that the tracker does not know are left out."""
+    def _tracked(self, input: str, rows: Floats) -> Floats:
+        """The rows of a class that the tracker knows; the others are left out."""
+        known = rows[:, -1] >= 0
+        if not known.all():
+            _warn_of_classes(input, self.classes)
+        return rows[known]
+
+    def _boxes(self, input: str, sensor: str, found: ObjectList) -> Listing:
         unknown = (math.nan,) * 4
-        rows = _rows(
-            [(*(o.box3d or ()), *(o.box2d or unknown), *self._said(o)) for o in found.objects], 13
-        )
+        said = [(*(o.box3d or ()), *(o.box2d or unknown), *self._said(o)) for o in found.objects]
+        rows = self._tracked(input, _rows(said, 13))
         camera = found.camera
         rows[:, :7] = self._placed(sensor, found.frame, rows[:, :7])
         if self.rig is not None and self.camera is not None and np.isnan(rows[:, 7]).all():
@@ -164,10 +171,21 @@ def _check(found: DetectedObject, holds: Holds) -> None:
         raise CodecError("bad_json", "objects: expected a score from 0 to 1")
     _numbers(found.box2d, "box2d", (4,), needed=holds is Holds.IMAGE)
     _numbers(found.box3d, "box3d", (7,), needed=holds is Holds.BOXES)
+    if found.box2d is not None:
+        left, top, right, bottom = found.box2d
+        if right < left or bottom < top:
+            raise CodecError(
+                "bad_json",
+                "objects: expected x1, y1, x2, y2 in 'box2d', x2 and y2 the larger ones; give "
+                "corners, not width and height",
+            )
     if found.box3d is not None and min(found.box3d[3:6]) <= 0:
         raise CodecError("bad_json", "objects: expected a length, width and height above 0")
     polar = found.range is not None and found.bearing is not None
     _numbers(found.position, "position", (2, 3), needed=holds is Holds.RADAR and not polar)
+    if holds is Holds.RADAR and found.range_rate is None:
+        # Taken for 0, whatever stands still would seem to drive along.
+        raise CodecError("bad_json", "objects: expected 'range_rate' in each, got none")
     others = (found.range, found.bearing, found.range_rate)
     _numbers([each for each in others if each is not None], "range", (0, 1, 2, 3), needed=False)
 
@@ -194,14 +212,33 @@ def _polar(found: DetectedObject) -> tuple[float, float]:
 
 
 def _rows(rows: Sequence[tuple[float, ...]], width: int) -> Floats:
-    """float64 (n, width), without objects of no class that is tracked."""
-    array = np.array(rows, np.float64).reshape(-1, width)
-    return array[array[:, -1] >= 0] if width > 4 else array
+    """float64 (n, width)."""
+    return np.array(rows, np.float64).reshape(-1, width)
 
 
-def _ego(found: Readings) -> Listing:
+@lru_cache(maxsize=256)
+def _warn_of_classes(input: str, classes: tuple[str, ...]) -> None:
+    """Once for an input: a misspelt class would be missing from every result, unnoticed."""
+    log.warning(
+        "input %r: objects of other classes than %s are not tracked", input, ", ".join(classes)
+    )
+
+
+@lru_cache(maxsize=256)
+def _warn_of_speed(input: str) -> None:
+    """Once for an input, as above."""
+    log.warning(
+        "input %r: a reading without 'speed_mps' says nothing of the vehicle's own motion; "
+        "expected 'speed_mps' and 'yaw_rate_radps'",
+        input,
+    )
+
+
+def _ego(input: str, found: Readings) -> Listing:
     speed, yaw_rate = found.get("speed_mps"), found.get("yaw_rate_radps")
     if speed is None:
+        if "speed_mps" not in found:
+            _warn_of_speed(input)
         return listing(Holds.NOTHING, np.zeros((0, 0)))
     if not (abs(speed) <= _FARTHEST and abs(yaw_rate or 0.0) <= _FARTHEST):
         raise CodecError("bad_json", f"series: expected numbers up to {_FARTHEST:g}")

@@ -48,7 +48,8 @@ def ground_height(points: Floats, rules: GroundRules) -> Floats:
     turn = np.arctan2(points[:, 1], points[:, 0]) / (2.0 * np.pi) + 0.5
     sector = np.minimum((turn * rules.sectors).astype(np.int64), rules.sectors - 1)
     bins = int(np.ceil(rules.max_range_m / rules.bin_m))
-    ring = np.minimum((distance / rules.bin_m).astype(np.int64), bins - 1)
+    # Cut before it is made an integer: drivers write 3e38 for a beam that did not come back.
+    ring = np.minimum(distance / rules.bin_m, bins - 1).astype(np.int64)
     lowest = np.full((rules.sectors, bins), np.inf)
     np.minimum.at(lowest, (sector, ring), points[:, 2])
     surface = _follow(lowest, rules)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
+from functools import lru_cache
 
 import numpy as np
 
@@ -16,6 +18,8 @@ from workers.vehicle.tracking.parameters import Parameters
 from workers.vehicle.tracking.state import State
 from workers.vehicle.tracking.tables import tabulate
 from workers.vehicle.tracking.tracks import Tracks, load, store
+
+log = logging.getLogger(__name__)
 
 
 class Tracker:
@@ -133,10 +137,23 @@ class Tracker:
     def _too_many(self, tracks: Tracks, closed: Flags) -> Flags:
         """The least sure beyond ``max_tracks`` of a session; the older of two is kept."""
         excess = np.zeros(len(tracks), np.bool_)
-        if len(tracks) <= self.parameters.max_tracks:
+        most = self.parameters.max_tracks
+        if len(tracks) <= most:
             return excess
         order = np.lexsort((tracks.number, -tracks.existence, closed, tracks.session))
         session = tracks.session[order]
         rank = np.arange(len(order)) - np.searchsorted(session, session)
-        excess[order] = rank >= self.parameters.max_tracks
+        excess[order] = rank >= most
+        if (excess & ~closed).any():
+            _warn_of_tracks(most)
         return excess
+
+
+@lru_cache(maxsize=16)
+def _warn_of_tracks(most: int) -> None:
+    """Once: it may hold for every window of a crowded place."""
+    log.warning(
+        "a session has more than %d objects: the least sure are not tracked; a model whose "
+        "parameters have another max_tracks (at most 1024) keeps more",
+        most,
+    )
