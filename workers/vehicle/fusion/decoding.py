@@ -39,15 +39,13 @@ _readings = msgspec.json.Decoder(Readings)
 class Reading:
     """How payloads are read. ``classes``: the tracker's. ``holds``: input -> what its lists hold,
     where that is known. ``rig``: where the sensors are, if a calibration file says it. ``camera``:
-    whose image boxes in space are projected into, where a list does not bring its own. ``warned``:
-    inputs of whose objects some were left out, each told of once.
+    whose image boxes in space are projected into, where a list does not bring its own.
     """
 
     classes: tuple[str, ...]
     holds: Mapping[str, Holds] = field(default_factory=dict)
     rig: Rig | None = None
     camera: str | None = None
-    warned: set[str] = field(default_factory=set, compare=False)
 
     def read(self, sample: Sample) -> Listing | BadSample:
         """The rows of a sample; what is wrong with it comes back as a ``BadSample``."""
@@ -73,21 +71,7 @@ class Reading:
                 "too_many_objects",
                 f"expected at most {MAX_LISTED} objects, got {len(found.objects)}",
             )
-        read = self.listed(sample.input, sample.sensor, found)
-        if read.holds in (Holds.BOXES, Holds.IMAGE) and len(read.array()) < len(found.objects):
-            self._warn(sample.input)
-        return read
-
-    def _warn(self, input: str) -> None:
-        """Once an input: what is left out of every list would otherwise be missed by nobody."""
-        if input not in self.warned:
-            self.warned.add(input)
-            log.warning(
-                "input %r has objects of classes that the model does not track, or of none; it "
-                "tracks %s and leaves the others out; name them so, or choose another model",
-                input,
-                ", ".join(self.classes),
-            )
+        return self.listed(sample.input, sample.sensor, found)
 
     def listed(self, input: str, sensor: str, found: ObjectList) -> Listing:
         """The rows of an object list. Raises ``CodecError`` where it is none."""
@@ -220,7 +204,10 @@ def _rows(rows: Sequence[tuple[float, ...]], width: int) -> Floats:
 def _warn_of_classes(input: str, classes: tuple[str, ...]) -> None:
     """Once for an input: a misspelt class would be missing from every result, unnoticed."""
     log.warning(
-        "input %r: objects of other classes than %s are not tracked", input, ", ".join(classes)
+        "input %r: objects of other classes than %s, or of none, are not tracked; name them so, or "
+        "choose another model",
+        input,
+        ", ".join(classes),
     )
 
 
