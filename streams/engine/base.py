@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Self
 
+from streams.engine.fetch import keep_bytes
 from streams.engine.host import ProcessorHost
 from streams.engine.ledger import Ledger
 from streams.engine.port import Processor
@@ -64,6 +65,7 @@ class BaseEngine(ABC):
         try:
             await self._publisher.start()  # a processor may publish from its ``start`` on
             await self._host.start(self)
+            keep_bytes()
             await self._connect()
         except BaseException as error:
             # Nobody stops what never started: close what is open, without a drain.

@@ -9,7 +9,7 @@ import gc
 _M_ARENA_MAX = -8
 #: Allocations between two looks at the youngest objects: a chunk makes tens of thousands at once,
 #: all of which go with it. At Python's 700 a fifth of a worker's time was spent on looking.
-_YOUNGEST = 20_000
+_YOUNGEST = 100_000
 
 
 def share_heap() -> None:

@@ -11,12 +11,15 @@ from aiokafka import TopicPartition as WireTp
 from aiokafka.consumer.fetcher import FetchResult, PartitionRecords
 from aiokafka.errors import CorruptRecordException
 from aiokafka.record.default_records import DefaultRecordBatchBuilder
+from aiokafka.record.legacy_records import LegacyRecordBatchBuilder
 from aiokafka.record.memory_records import MemoryRecords
 
 from streams.engine.chunks import Batch
-from streams.engine.fetch import read_by_batch
+from streams.engine.fetch import KeptRecords, read_by_batch
 
 TP = WireTp("t", 0)
+#: With and without the bytes at hand: a fetch may be under way when the engine starts.
+KINDS = (KeptRecords, MemoryRecords)
 
 
 def encoded(first_offset: int, values: list[bytes]) -> bytearray:
@@ -43,9 +46,11 @@ class Assignment:
         self.state.position = position
 
 
-def fetch_result(data: bytes, position: int) -> tuple[FetchResult, Assignment]:
+def fetch_result(
+    data: bytes, position: int, kind: type[MemoryRecords] = KeptRecords
+) -> tuple[FetchResult, Assignment]:
     assignment = Assignment(position)
-    records = PartitionRecords(TP, MemoryRecords(data), None, position, None, None, True, 0)
+    records = PartitionRecords(TP, kind(data), None, position, None, None, True, 0)
     result = FetchResult(TP, assignment=assignment, partition_records=records, backoff=0)
     read_by_batch(result)
     return result, assignment
@@ -55,9 +60,19 @@ def values(batches: list[Batch]) -> list[list[bytes]]:
     return [[record.value for record in batch.records] for batch in batches]
 
 
-def test_a_fetch_is_taken_by_batch() -> None:
-    result, _ = fetch_result(bytes(encoded(0, [b"a", b"b"]) + encoded(2, [b"c"])), 0)
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_fetch_is_taken_by_batch(kind: type[MemoryRecords]) -> None:
+    result, _ = fetch_result(bytes(encoded(0, [b"a", b"b"]) + encoded(2, [b"c"])), 0, kind)
     assert values(result.getall()) == [[b"a", b"b"], [b"c"]]
+
+
+def test_a_batch_of_the_old_format_has_its_own_checksum() -> None:
+    builder = LegacyRecordBatchBuilder(1, 0, 1_000_000)
+    builder.append(0, 1_700_000_000_000, b"k", b"old")
+    intact = bytes(builder.build())
+    assert values(fetch_result(intact, 0)[0].getall()) == [[b"old"]]
+    with pytest.raises(CorruptRecordException, match="checksum"):
+        fetch_result(intact.replace(b"old", b"odd"), 0)[0].getall()
 
 
 def test_the_position_is_after_the_last_batch() -> None:
@@ -83,10 +98,14 @@ def test_what_was_fetched_before_a_seek_is_not_given_out() -> None:
     assert result.getall() == []
 
 
-def test_a_corrupt_batch_raises_and_the_whole_fetch_will_be_made_again() -> None:
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("at", [17, 21, 40, -2])
+def test_a_corrupt_batch_raises_and_the_whole_fetch_will_be_made_again(
+    at: int, kind: type[MemoryRecords]
+) -> None:
     broken = encoded(1, [b"spoilt"])
-    broken[-2] ^= 0xFF
-    result, assignment = fetch_result(bytes(encoded(0, [b"a"]) + broken), 0)
+    broken[at] ^= 0xFF
+    result, assignment = fetch_result(bytes(encoded(0, [b"a"]) + broken), 0, kind)
     with pytest.raises(CorruptRecordException, match="checksum"):
         result.getall()
     assert (result.getall(), result.has_more(), assignment.state.position) == ([], False, 0)

@@ -7,8 +7,10 @@ from importlib.metadata import version
 
 import pytest
 from aiokafka import AIOKafkaConsumer
+from aiokafka.consumer import fetcher as fetching
 from aiokafka.consumer.fetcher import Fetcher
 from aiokafka.consumer.subscription_state import SubscriptionState
+from aiokafka.record.memory_records import MemoryRecords
 from faust.app.base import BootStrategy
 from faust.transport.conductor import ConductorHandler
 from faust.transport.consumer import Consumer as BaseConsumer
@@ -82,6 +84,11 @@ def test_the_fetcher_keeps_what_it_has_under_the_names_that_we_read() -> None:
         assert name in source
     assert "self._fetcher = Fetcher(" in inspect.getsource(AIOKafkaConsumer.start)
     assert "reassignment_in_progress" in dir(SubscriptionState)
+
+
+def test_the_fetcher_makes_records_of_bytes_by_the_name_that_we_exchange() -> None:
+    assert "MemoryRecords(part_data[-1])" in inspect.getsource(Fetcher)
+    assert fetching.MemoryRecords in (MemoryRecords, fetch.KeptRecords)
 
 
 def test_faust_starts_no_producer_where_its_boot_strategy_says_so() -> None:
