@@ -17,7 +17,7 @@ def advance(
 ) -> None:
     """Move the watermark that counts, and close what it has passed."""
     awake_us = rules.awake_watermark_us(spec, session.sensors)
-    if any(sensor.idle for sensor in session.sensors):
+    if True in [sensor.idle for sensor in session.sensors]:
         _advance_behind_idle(session, awake_us, read_through_ms, now_ms)
     else:
         session.waiting = None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 import msgspec
 
@@ -44,6 +44,7 @@ def _sensor_use(
 ) -> SensorUse:
     rule = spec.inputs[spec.position[tally.input]]
     chosen = used[0] if used and rule.matcher in ("nearest", "hold") else None
+    starts_us = [sample.start_us for sample in used]
     return SensorUse(
         tally.input,
         rule.modality,
@@ -51,8 +52,8 @@ def _sensor_use(
         len(used),
         tally.invalid,
         tally.dropped,
-        coverage(used, window.start_us, window.end_us) if used else 0.0,
-        _skew_ms(window, rule, used) if used else None,
+        coverage(starts_us, [s.end_us for s in used], window.start_us, window.end_us),
+        _skew_ms(window, rule, starts_us) if used else None,
         None if used else _absent(tally),
         runs(tally.offsets),
         None if chosen is None else chosen.offset,
@@ -72,14 +73,11 @@ def _correction(rule: InputRule, label: str, tally: SensorTally) -> Correction:
     return Correction(tally.shift_us / US_PER_MS, fixed_us / US_PER_MS, tally.drift_ppb / 1000)
 
 
-def coverage(used: Sequence[WindowSample], start_us: int, end_us: int) -> float:
+def coverage(starts_us: Sequence[int], ends_us: Sequence[int], start_us: int, end_us: int) -> float:
     """Share of [start_us, end_us) that the samples' intervals cover together, 0 to 1."""
-    for sample in used:
-        if sample.start_us != sample.end_us:
-            break
-    else:
-        return 1.0 if used else 0.0
-    spans = sorted([(s.start_us, s.end_us) for s in used])
+    if starts_us == ends_us:
+        return 1.0 if starts_us else 0.0
+    spans = sorted(zip(starts_us, ends_us, strict=True))
     covered_us, reached_us = 0, start_us
     for first, last in spans:
         first, last = max(first, reached_us), min(last, end_us)
@@ -88,7 +86,7 @@ def coverage(used: Sequence[WindowSample], start_us: int, end_us: int) -> float:
     return round(covered_us / (end_us - start_us), _DIGITS)
 
 
-def _skew_ms(window: Window, rule: InputRule, used: Sequence[WindowSample]) -> float:
+def _skew_ms(window: Window, rule: InputRule, starts_us: Sequence[int]) -> float:
     """Mean start less the reference; all from the window's start, as whole epoch microseconds
     would cost the mean its last digits.
     """
@@ -97,7 +95,8 @@ def _skew_ms(window: Window, rule: InputRule, used: Sequence[WindowSample]) -> f
         reference_us = float(rule.reference_us)
     else:
         reference_us = (window.end_us - start_us) / 2
-    mean_us = (sum([s.start_us for s in used]) - len(used) * start_us) / len(used)
+    count = len(starts_us)
+    mean_us = (sum(starts_us) - count * start_us) / count
     return round((mean_us - reference_us) / US_PER_MS, _DIGITS)
 
 
@@ -109,22 +108,22 @@ def _absent(tally: SensorTally) -> AbsentReason:
     return "idle" if tally.seen else "never_seen"
 
 
-def runs(offsets: Iterable[int]) -> list[tuple[int, int]]:
+def runs(offsets: Sequence[int]) -> list[tuple[int, int]]:
     """Ascending offsets as [first, last] runs.
 
     >>> runs([3, 4, 5, 9])
     [(3, 5), (9, 9)]
     """
+    if not offsets:
+        return []
     found: list[tuple[int, int]] = []
-    first = last = None
-    for offset in offsets:
-        if last is None or offset != last + 1:
-            if last is not None and first is not None:
-                found.append((first, last))
+    first = last = offsets[0]
+    for offset in offsets[1:]:
+        if offset != last + 1:
+            found.append((first, last))
             first = offset
         last = offset
-    if last is not None and first is not None:
-        found.append((first, last))
+    found.append((first, last))
     return found
 
 

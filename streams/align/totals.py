@@ -23,8 +23,8 @@ class Totals:
         self.due = self.open = self.size = self.full = 0
         #: Input -> (lowest offset, session); an entry counts if it is what the session says now.
         self._lowest: dict[int, list[tuple[int, str]]] = {n: [] for n in range(len(spec.inputs))}
-        #: Input -> session -> its entry in the heap that counts.
-        self._noted: dict[int, dict[str, int]] = {n: {} for n in range(len(spec.inputs))}
+        #: Session -> input -> its entry in the heap that counts.
+        self._noted: dict[str, dict[int, int]] = {}
 
     def note(self, session: Session) -> None:
         """Take over what the session comes to now."""
@@ -42,33 +42,31 @@ class Totals:
         session.counted_size = session.size
 
     def _note_lowest(self, session: Session) -> None:
-        name = session.name
-        for input, heap in self._lowest.items():
-            offset = session.lowest.get(input)
-            noted = self._noted[input]
-            if offset is None:
-                noted.pop(name, None)
-            elif noted.get(name) != offset:
-                noted[name] = offset
-                heapq.heappush(heap, (offset, name))
+        name, lowest = session.name, session.lowest
+        noted = self._noted.get(name)
+        if noted == lowest:
+            return
+        for input, offset in lowest.items():
+            if noted is None or noted.get(input) != offset:
+                heapq.heappush(self._lowest[input], (offset, name))
+        self._noted[name] = dict(lowest)
 
     def drop(self, session: Session) -> None:
         """The session is no more."""
         self._add(session.counted, -1)
         self.size -= session.counted_size
         session.counted, session.counted_size = Counts(), 0
-        for noted in self._noted.values():
-            noted.pop(session.name, None)
+        self._noted.pop(session.name, None)
 
     def lowest(self, input: int, sessions: Mapping[str, Session]) -> int | None:
         """Lowest offset of an input that a session needs."""
-        heap, noted = self._lowest[input], self._noted[input]
+        heap, noted = self._lowest[input], self._noted
         if len(heap) > _STALE_SHARE * len(noted) + 64:
-            heap[:] = [(offset, name) for name, offset in noted.items()]
+            heap[:] = [(each[input], name) for name, each in noted.items() if input in each]
             heapq.heapify(heap)
         while heap:
             offset, name = heap[0]
-            if noted.get(name) != offset:
+            if name not in noted or noted[name].get(input) != offset:
                 heapq.heappop(heap)
             elif sessions[name].lowest_is_old:
                 sessions[name].find_lowest()

@@ -25,19 +25,19 @@ def _window(*samples: WindowSample, **tallies: SensorTally) -> Window:
 
 
 def test_coverage_counts_overlapping_chunks_once() -> None:
-    assert coverage([_sample(0, 40), _sample(20, 60)], 0, 100) == 0.6
+    assert coverage([0, 20], [40, 60], 0, 100) == 0.6
 
 
 def test_coverage_leaves_out_what_reaches_past_the_window() -> None:
-    assert coverage([_sample(-50, 10), _sample(90, 150)], 0, 100) == 0.2
+    assert coverage([-50, 90], [10, 150], 0, 100) == 0.2
 
 
 def test_coverage_of_instants_is_whole_as_their_spacing_is_unknown() -> None:
-    assert coverage([_sample(7, 7)], 0, 100) == 1.0
+    assert coverage([7], [7], 0, 100) == 1.0
 
 
 def test_coverage_of_nothing_is_nothing() -> None:
-    assert coverage([], 0, 100) == 0.0
+    assert coverage([], [], 0, 100) == 0.0
 
 
 def test_consecutive_offsets_become_runs() -> None:
