@@ -143,3 +143,24 @@ def test_an_interrupt_that_passed_through_generated_code_ends_with_its_status(
         env={**os.environ, "PYTHONPATH": path},
     )
     assert (done.returncode, done.stderr) == (INTERRUPTED, "")
+
+
+_INTERRUPTED_IMPORT = """
+import sys
+
+class Interrupting:
+    def find_spec(self, name, path, target=None):
+        if name == "workers.cli.main":
+            raise KeyboardInterrupt
+
+sys.meta_path.insert(0, Interrupting())
+from workers.cli.entry import run
+run()
+"""
+
+
+def test_ctrl_c_while_the_command_is_imported_ends_it_in_silence() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", _INTERRUPTED_IMPORT], capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (INTERRUPTED, "", "")

@@ -97,6 +97,6 @@ if __name__ == "__main__":
     stand_in.open_candidate = open_probe  # type: ignore[attr-defined]
     sys.modules["workers.registry.candidate"] = stand_in
 
-    from workers.cli.main import run
+    from workers.cli.entry import run
 
     run()

@@ -139,14 +139,3 @@ def _main(arguments: list[str] | None) -> int:
         if not isinstance(error, KeyboardInterrupt):
             complain(one_line(error))
         return status
-
-
-def run() -> None:
-    """Entry point of the installed command."""
-    # Read when Faust is imported: its Cython path inlines `ack`, which our consumer has to see.
-    os.environ.setdefault("NO_CYTHON", "1")
-    sys.exit(main())
-
-
-if __name__ == "__main__":
-    run()
