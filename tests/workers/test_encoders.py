@@ -11,6 +11,7 @@ from streams.compute import BadSample
 from tests.workers.models import network
 from tests.workers.payloads import example
 from workers.backends.execution import Execution
+from workers.bench import workload
 from workers.codecs import decode
 from workers.encoders import FEATURE_SIZE
 from workers.encoders.base import Array
@@ -80,7 +81,7 @@ def test_the_order_of_objects_does_not_matter() -> None:
 def test_a_feature_survives_the_wire_within_half_precision() -> None:
     feature = features(Modality.TEXT, arrays(Modality.TEXT, 1))[0]
     wire = to_wire(feature)
-    assert len(wire) == FEATURE_BYTES == 128
+    assert len(wire) == FEATURE_BYTES == workload.FEATURE_BYTES
     assert from_wire([wire])[0] == pytest.approx(feature, rel=2**-11, abs=1e-6)
 
 

@@ -13,7 +13,7 @@ from schemas.settings import Settings
 from workers.bench.backlog import Engine, produce_backlog
 from workers.bench.exactness import Exactness
 from workers.bench.stopwatch import Figures
-from workers.bench.workload import OFFSET_INPUT, Trouble, Workload
+from workers.bench.workload import FEATURE_BYTES, OFFSET_INPUT, Trouble, Workload
 from workers.demo.site import open_site
 
 #: Seeds that ``verify`` adds to the one it is given.
@@ -55,7 +55,7 @@ async def measure_align(
     *,
     passes: int = 1,
     engine: Engine = "faust",
-    feature_bytes: int | None = None,
+    feature_bytes: int = FEATURE_BYTES,
     note: Note = lambda text: None,
 ) -> dict[str, Any]:
     """Run both sides ``passes`` times, by turns first, each pass on servers of its own.
@@ -89,7 +89,7 @@ async def measure_align(
         "seconds": workload.seconds,
         "partitions": workload.partitions,
         "payload_bytes": workload.payload_bytes,
-        "feature_bytes": feature_bytes or workload.payload_bytes,
+        "feature_bytes": min(feature_bytes, workload.payload_bytes),
         "engine": engine,
         "trouble": asdict(workload.trouble),
         "passes": done,
@@ -144,7 +144,7 @@ async def verify_align(
     settings: Settings,
     *,
     engine: Engine = "faust",
-    feature_bytes: int | None = None,
+    feature_bytes: int = FEATURE_BYTES,
     note: Note = lambda text: None,
 ) -> dict[str, Any]:
     """Our worker alone, on every recording of ``verify_cases``, by sets of samples.

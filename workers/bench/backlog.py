@@ -15,7 +15,7 @@ from workers.bench.oracle import OffsetLedger, Oracle
 from workers.bench.pipeline import BACKLOG_IDLE_MS, bench_pipeline, write_pipeline
 from workers.bench.produce import producing
 from workers.bench.stopwatch import Figures
-from workers.bench.workload import Workload, by_session, in_order
+from workers.bench.workload import FEATURE_BYTES, Workload, by_session, in_order
 from workers.demo.site import Site
 
 Engine = Literal["faust", "aiokafka"]
@@ -34,7 +34,7 @@ class Backlog:
         self._file = str(write_pipeline(pipeline, site.log_dir))
 
     async def work_off(
-        self, engine: Engine = "faust", feature_bytes: int | None = None
+        self, engine: Engine = "faust", feature_bytes: int = FEATURE_BYTES
     ) -> tuple[Figures, Exactness]:
         """Our worker; possible once, because its offsets are committed."""
         order = self._order("worker", engine=engine, feature_bytes=feature_bytes)
@@ -53,7 +53,7 @@ class Backlog:
         role: Literal["worker", "floor"],
         *,
         engine: Engine = "faust",
-        feature_bytes: int | None = None,
+        feature_bytes: int = FEATURE_BYTES,
     ) -> Order:
         return Order(
             role=role,

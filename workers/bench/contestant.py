@@ -12,6 +12,7 @@ from typing import Literal
 import msgspec
 
 from workers.bench.load import SceneLoad
+from workers.bench.workload import FEATURE_BYTES
 
 #: What a process is: our worker until all is published, our worker until SIGTERM, the bare loop,
 #: or a subscriber that notes when it sees each result, until SIGTERM. With the pipeline's own model
@@ -25,7 +26,7 @@ class Order(msgspec.Struct, frozen=True):
 
     ``ready_file`` is made once it reads; ``answer_file`` gets its answer as JSON; whoever starts
     the process names both.
-    ``feature_bytes``: how much of a payload is kept as its feature, all of it where None.
+    ``feature_bytes``: how much of a payload is kept as its feature.
     ``load``: the scene of the last three roles.
     """
 
@@ -36,7 +37,7 @@ class Order(msgspec.Struct, frozen=True):
     records: int = 0
     windows: int = 0
     engine: Literal["faust", "aiokafka"] = "faust"
-    feature_bytes: int | None = None
+    feature_bytes: int = FEATURE_BYTES
     load: SceneLoad | None = None
 
 

@@ -9,14 +9,14 @@ from schemas.sample import Sample
 from streams.align.types import Window
 from streams.compute import BadSample, Fusion
 from workers.bench.oracle import digest
-from workers.bench.workload import SEQUENCE_BYTES
+from workers.bench.workload import FEATURE_BYTES, SEQUENCE_BYTES
 
 #: The task whose label is the digest of the window's samples.
 TASK = "samples"
 
 
 class Identity:
-    """A sample's feature is its payload, or the first bytes of it; the answer says which samples
+    """A sample's feature is the first bytes of its payload; the answer says which samples
     the model was given.
     """
 
@@ -24,7 +24,7 @@ class Identity:
     features = "00"
     states = ""
 
-    def __init__(self, feature_bytes: int | None = None) -> None:
+    def __init__(self, feature_bytes: int = FEATURE_BYTES) -> None:
         self._feature_bytes = feature_bytes
 
     async def encode(self, samples: Sequence[Sample]) -> list[bytes | BadSample]:

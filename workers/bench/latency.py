@@ -14,7 +14,7 @@ from workers.bench.live import LiveRun
 from workers.bench.pipeline import LIVE_IDLE_MS, bench_pipeline
 from workers.bench.stopwatch import Figures
 from workers.bench.watcher import Sighting
-from workers.bench.workload import SESSION_RATE_HZ, SIZE_MS, Workload
+from workers.bench.workload import FEATURE_BYTES, SESSION_RATE_HZ, SIZE_MS, Workload
 from workers.demo.site import open_site
 
 #: Seconds at the beginning that are not counted: the first windows pay for what is loaded once.
@@ -31,7 +31,7 @@ async def find_rate(
     *,
     partitions: int,
     seed: int,
-    feature_bytes: int | None,
+    feature_bytes: int,
     note: Note,
 ) -> float:
     """``share`` of the worker's rate on a short backlog, in samples per second."""
@@ -50,7 +50,7 @@ async def measure_latency(
     seconds: int,
     partitions: int = 4,
     seed: int = 7,
-    feature_bytes: int | None = None,
+    feature_bytes: int = FEATURE_BYTES,
     note: Note = lambda text: None,
 ) -> dict[str, Any]:
     """As many live sessions as give ``rate`` samples per second, for ``seconds`` after a warm-up.
@@ -105,7 +105,7 @@ async def measure_latency(
         "partitions": partitions,
         "seed": seed,
         "payload_bytes": workload.payload_bytes,
-        "feature_bytes": feature_bytes or workload.payload_bytes,
+        "feature_bytes": min(feature_bytes, workload.payload_bytes),
         "tick_ms": TICK_MS,
         "pace_behind_ms": round(run.pace.behind_ms, 1),
         "worker_cpu_share": round(figures.cpu_s / figures.seconds, 3),

@@ -15,7 +15,7 @@ from workers.bench.exactness import Exactness, check_results
 from workers.bench.oracle import OffsetLedger, Oracle
 from workers.bench.pipeline import write_pipeline
 from workers.bench.produce import Confirmed, Pace, play, producing
-from workers.bench.workload import Workload, by_session, in_order
+from workers.bench.workload import FEATURE_BYTES, Workload, by_session, in_order
 from workers.demo.site import Site
 
 
@@ -32,7 +32,7 @@ class LiveRun:
         pipeline: Pipeline,
         *,
         tick_ms: int,
-        feature_bytes: int | None = None,
+        feature_bytes: int = FEATURE_BYTES,
     ) -> None:
         self.pace = Pace()
         self.oracle = Oracle()

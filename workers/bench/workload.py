@@ -24,6 +24,9 @@ OFFSET_INPUT = "audio"
 BACKLOG_START_MS = 1_700_000_000_000
 #: Bytes that name a sample at the beginning of its payload.
 SEQUENCE_BYTES = 8
+#: Bytes of a payload that a worker keeps as its feature: what the reference encoders make of one.
+#: The bare loop keeps ``SEQUENCE_BYTES``.
+FEATURE_BYTES = 128
 
 _DELAY_MS = 80.0
 _HELD_BACK_SHARE = 0.02

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
+from workers.bench.workload import FEATURE_BYTES
 from workers.cli.bench_inference import (
     INFERENCE_EXAMPLE,
     PRECISION_EXAMPLE,
@@ -78,7 +79,7 @@ def align(
             help="Audio's clock is so far ahead, or behind as -300ms; the pipeline corrects it.",
         ),
     ] = "0s",
-    feature_bytes: FeatureOption = None,
+    feature_bytes: FeatureOption = FEATURE_BYTES,
     engine: Annotated[
         Literal["faust", "aiokafka"],
         typer.Option(help="As in production, or without Faust, for comparison."),
@@ -145,7 +146,7 @@ def latency(
     seconds: Annotated[int, typer.Option(min=2, max=600, help="After a warm-up of 3 s.")] = 20,
     partitions: PartitionsOption = 4,
     seed: SeedOption = 7,
-    feature_bytes: FeatureOption = None,
+    feature_bytes: FeatureOption = FEATURE_BYTES,
     config: ConfigOption = None,
     json: ReportOption = False,
 ) -> None:

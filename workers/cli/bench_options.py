@@ -13,9 +13,9 @@ from workers.cli.output import is_terminal, print_json
 PartitionsOption = Annotated[int, typer.Option(min=1, max=64, help="Partitions of each topic.")]
 SeedOption = Annotated[int, typer.Option(min=0, help="The same seed gives the same recording.")]
 FeatureOption = Annotated[
-    int | None,
+    int,
     typer.Option(
-        min=8, metavar="BYTES", help="Keep so much of a payload as its feature. Default: all."
+        min=8, metavar="BYTES", help="Keep so much of a payload of 975 bytes as its feature."
     ),
 ]
 ReportOption = Annotated[
