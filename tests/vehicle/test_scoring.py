@@ -9,8 +9,6 @@ import pytest
 
 from workers.vehicle.scoring import result_lines, score
 
-MOT = Path(__file__).resolve().parents[3] / "shared/data/vehicle/mot_metric_check"
-
 
 def _truth(folder: Path, name: str, lines: list[str]) -> None:
     (folder / "label_02").mkdir()
@@ -21,14 +19,16 @@ def _mot_rows(path: Path) -> list[list[float]]:
     return [[float(value) for value in line.split(",")] for line in path.read_text().splitlines()]
 
 
-@pytest.mark.skipif(not MOT.exists(), reason="the sequences of py-motmetrics are not there")
 @pytest.mark.parametrize(
     ("name", "mota", "switches"), [("TUD-Campus", 52.6, 7), ("TUD-Stadtmitte", 56.4, 7)]
 )
 def test_known_tracks_have_their_known_scores(
-    tmp_path: Path, name: str, mota: float, switches: int
+    tmp_path: Path, shared_data: Path, name: str, mota: float, switches: int
 ) -> None:
-    truth, tracks = _mot_rows(MOT / name / "gt.txt"), _mot_rows(MOT / name / "test.txt")
+    folder = shared_data / "vehicle" / "mot_metric_check" / name
+    if not folder.is_dir():
+        pytest.skip(f"needs the sequences of py-motmetrics at {folder}, which are not there")
+    truth, tracks = _mot_rows(folder / "gt.txt"), _mot_rows(folder / "test.txt")
     kitti = [
         f"{frame - 1:.0f} {number:.0f} Pedestrian 0 0 0 {x} {y} {x + w} {y + h} 1 1 1 0 0 0 0"
         for frame, number, x, y, w, h, *_ in truth

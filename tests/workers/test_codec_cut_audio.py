@@ -21,7 +21,6 @@ from tests.workers.payloads import container, tone
 from workers.codecs.cut import cut, interval_us
 
 PCM = "audio/pcm;rate=16000;channels=1;format=s16le"
-CALLS = Path(__file__).resolve().parents[3] / "shared" / "data" / "calls"
 RATES = (8_000, 11_025, 16_000, 22_050, 44_100, 48_000)
 
 
@@ -233,15 +232,17 @@ def test_wav_and_pcm_of_one_signal_are_cut_at_the_same_frames() -> None:
     ]
 
 
-def recordings() -> list[Path]:
-    found = sorted(CALLS.glob("asr_snippets/*.wav"))[:3] + sorted(CALLS.glob("emodb/flac/*"))[:3]
+@pytest.fixture
+def recordings(shared_data: Path) -> list[Path]:
+    calls = shared_data / "calls"
+    found = sorted(calls.glob("asr_snippets/*.wav"))[:3] + sorted(calls.glob("emodb/flac/*"))[:3]
     if not found:
-        pytest.skip(f"needs the recordings of {CALLS.name}, which are not here")
+        pytest.skip(f"needs the recordings of {calls}, which are not there")
     return found
 
 
-def test_a_real_recording_cut_by_windows_adds_up_sample_for_sample() -> None:
-    for path in recordings():
+def test_a_real_recording_cut_by_windows_adds_up_sample_for_sample(recordings: list[Path]) -> None:
+    for path in recordings:
         chunk = interval(Modality.AUDIO, f"audio/{path.suffix[1:]}", path.read_bytes())
         expected, rate_hz = soundfile.read(path, dtype="int16", always_2d=True)
         true = interval_us(chunk)
@@ -252,8 +253,10 @@ def test_a_real_recording_cut_by_windows_adds_up_sample_for_sample() -> None:
         assert np.array_equal(np.concatenate([values_of(part) for part in parts]), expected)
 
 
-def test_chunks_of_a_real_recording_cut_by_windows_add_up_in_each_window() -> None:
-    for path in recordings():
+def test_chunks_of_a_real_recording_cut_by_windows_add_up_in_each_window(
+    recordings: list[Path],
+) -> None:
+    for path in recordings:
         signal, rate_hz = soundfile.read(path, dtype="int16")
         windows: dict[int, list[np.ndarray]] = {}
         for first in range(0, len(signal), rate_hz * 3 // 10):
