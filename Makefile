@@ -10,6 +10,8 @@ STAMP  := $(VENV)/.installed
 export NO_CYTHON := 1
 # More words for a command: `make demo ARGS=--help`.
 ARGS ?=
+# Test files that run at the same time, each in the order of its tests.
+JOBS ?= 2
 
 .DEFAULT_GOAL := help
 .PHONY: help demo up test test-slow lint format bench soak train contract install clean
@@ -24,7 +26,7 @@ up: $(STAMP) ## the broker, Redis and the workers on this machine, until Ctrl-C
 	@$(BIN)/sensorium up $(ARGS)
 
 test: $(STAMP) ## every test that is not slow
-	@$(BIN)/python -m pytest $(ARGS)
+	@$(BIN)/python -m pytest -n $(JOBS) --dist loadfile $(ARGS)
 
 test-slow: $(STAMP) ## the slow tests
 	@$(BIN)/python -m pytest -m slow $(ARGS)
