@@ -41,6 +41,9 @@ class QuickTaker:
         self._reaches = rule.matcher == "nearest" or spec.trigger is not None
         #: A tile is one window: which others were closed when a record came does not matter.
         self._joins_always = spec.is_plain
+        self._revises = spec.revises
+        #: Name of a sensor -> where sessions have it; most have it where the last one had it.
+        self._usual: dict[str, int] = {}
 
     def take(
         self,
@@ -54,19 +57,31 @@ class QuickTaker:
         """Take entries from position ``first`` on; returns the position of the first that has to
         be looked at rule by rule. Sessions that got any are added to ``touched``, and to ``grown``
         those that got more than one more record in a tile that had the input already.
+
+        A live record finds its session's objects out of the processor's caches: what is looked at
+        here is as little as can be.
         """
         input, tile_us, size_us = self._input, self._tile_us, self._size_us
         lateness_us, cap = self._lateness_us, self._cap
+        usual, revises = self._usual, self._revises
         for position in range(first, len(entries)):
             entry = entries[position]
             name, start_us, feature = entry.session, entry.start_us, entry.feature
             session = sessions.get(name)
-            if session is None or feature is None or entry.part or session.revisions:
+            if session is None or feature is None or entry.part:
                 return position
-            at = session.places.get((input, entry.sensor))
-            if at is None:
+            if revises and session.revisions:
                 return position
-            sensor = session.sensors[at]
+            sensors, sensor_name = session.sensors, entry.sensor
+            at = usual.get(sensor_name, 0)
+            sensor = sensors[at] if at < len(sensors) else None
+            if sensor is None or sensor.name != sensor_name or sensor.input != input:
+                found = session.places.get((input, sensor_name))
+                if found is None:
+                    return position
+                if len(usual) < self._spec.max_sensors:
+                    usual[sensor_name] = found
+                at, sensor = found, sensors[found]
             newest_us = sensor.newest_us
             if sensor.idle or newest_us == NEVER or start_us < newest_us - lateness_us:
                 return position
@@ -90,7 +105,14 @@ class QuickTaker:
             run = None if place is None else tile.runs[place]
             if run is None or not (self._joins_always or run.after_us == closed):
                 tile.latest[at] = len(tile.runs)
-                tile.runs.append(Run(input, entry.sensor, closed, [entry], entry.sequence is None))
+                tile.runs.append(Run(input, sensor_name, closed, [entry], entry.sequence is None))
+                # Offsets only grow, so that the first record has the lowest.
+                if input not in tile.lowest:
+                    grown.add(name)
+                    offset = entry.offset
+                    tile.lowest[input] = offset
+                    if offset < session.lowest.get(input, FOREVER):
+                        session.lowest[input] = offset
             else:
                 run.records.append(entry)
                 if entry.sequence is not None:
@@ -98,13 +120,6 @@ class QuickTaker:
             size = len(feature) + OVERHEAD_BYTES
             tile.size += size
             session.size += size
-            # Offsets only grow, so that the first record has the lowest.
-            if input not in tile.lowest:
-                grown.add(name)
-                offset = entry.offset
-                tile.lowest[input] = offset
-                if offset < session.lowest.get(input, FOREVER):
-                    session.lowest[input] = offset
             if self._reaches:
                 until_us = rules.last_window_us(self._spec, self._rule, start_us)
                 if until_us > tile.until_us:
