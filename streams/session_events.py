@@ -11,6 +11,7 @@ from schemas.object_events import ObjectEvent, SituationEvent
 from schemas.objects import TrackedObject
 from schemas.pipeline import Pipeline
 from schemas.result import Result, result_id
+from schemas.units import iso_to_us, to_us
 from streams import event_rules
 from streams.event_rules import Track
 from streams.object_rules import close_objects, step_objects
@@ -21,13 +22,20 @@ AnyEvent = Event | ObjectEvent | SituationEvent
 
 class State(msgspec.Struct, frozen=True, array_like=True):
     """Where a session's events stand. ``tracks``: event name -> its track. ``objects``: open ones
-    as they were told of last. ``situations``, ``speeds``: see ``situation_rules``.
+    as they were told of last. ``situations``, ``speeds``: see ``situation_rules``. ``newest_us``:
+    start of the newest window, as long as there are any of these three.
     """
 
     tracks: dict[str, Track] = {}
     objects: dict[str, TrackedObject] = {}
     situations: dict[str, dict[str, Watched]] = {}
     speeds: dict[str, list[tuple[int, float]]] = {}
+    newest_us: int | None = None
+
+    @property
+    def has_objects(self) -> bool:
+        """Whether anything is known of objects."""
+        return bool(self.objects or self.situations or self.speeds)
 
 
 NOTHING = State()
@@ -45,13 +53,14 @@ def decode_state(stored: bytes) -> State:
     return _decoder.decode(stored) if stored else NOTHING
 
 
-def gives_events(pipeline: Pipeline, result: Result) -> bool:
-    """Whether a result may change a session's events at all."""
-    return bool(pipeline.events) or result.objects is not msgspec.UNSET
+def gives_events(pipeline: Pipeline, stored: bytes, result: Result) -> bool:
+    """Whether a result may change a session's events, which are ``stored``, at all."""
+    return bool(stored or pipeline.events) or result.objects is not msgspec.UNSET
 
 
 def step(pipeline: Pipeline, state: State, result: Result) -> tuple[State, list[AnyEvent]]:
     """Advance a session's events by its next final result; returns new state and changes."""
+    state, lapsed = _without_lapsed(pipeline, state, result)
     tracks, told = event_rules.step(
         pipeline.events, state.tracks, result, pipeline.limits.session_timeout
     )
@@ -59,15 +68,43 @@ def step(pipeline: Pipeline, state: State, result: Result) -> tuple[State, list[
     situations, speeds, arisen = step_situations(
         pipeline.situations, state.situations, state.speeds, result
     )
-    return State(tracks, objects, situations, speeds), [*told, *changed, *arisen]
+    after = State(tracks, objects, situations, speeds)
+    if after.has_objects:
+        after = msgspec.structs.replace(after, newest_us=iso_to_us(result.window.start))
+    return after, [*lapsed, *told, *changed, *arisen]
+
+
+def _without_lapsed(
+    pipeline: Pipeline, state: State, result: Result
+) -> tuple[State, Sequence[AnyEvent]]:
+    """The state that goes on, and what closes objects and situations where the window before is
+    so long ago that the session would have been over: as ``event_rules`` has it for tasks.
+    """
+    if state.newest_us is None:
+        return state, ()
+    start_us, end_us = iso_to_us(result.window.start), iso_to_us(result.window.end)
+    silent_us = start_us - (state.newest_us + end_us - start_us)
+    if silent_us <= to_us(pipeline.limits.session_timeout):
+        return state, ()
+    return State(state.tracks), _close_objects(pipeline, state, result.session, state.newest_us)
 
 
 def close_all(pipeline: Pipeline, state: State, session: str, newest_us: int) -> Sequence[AnyEvent]:
     """What ends with its session. ``newest_us``: start of the session's newest window."""
+    return [
+        *event_rules.close_all(
+            pipeline.events, state.tracks, pipeline.pipeline, session, newest_us
+        ),
+        *_close_objects(pipeline, state, session, newest_us),
+    ]
+
+
+def _close_objects(
+    pipeline: Pipeline, state: State, session: str, newest_us: int
+) -> Sequence[AnyEvent]:
     name = pipeline.pipeline
     newest = result_id(name, session, newest_us, 0)
     return [
-        *event_rules.close_all(pipeline.events, state.tracks, name, session, newest_us),
         *close_situations(pipeline.situations, state.situations, name, session, newest_us),
         *close_objects(state.objects, name, session, newest_us, newest),
     ]

@@ -97,9 +97,9 @@ async def fuse_windows(
             continue
         key = (window.shard, window.session)
         _keep_state(fused, kind, window, answer, result.id)
-        if not gives_events(pipeline, result):
-            continue
         stored = fused.event_states.get(key, window.event_state)
+        if not gives_events(pipeline, stored, result):
+            continue
         before = decode_state(stored)
         state, changes = step(pipeline, before, result)
         if state != before:
