@@ -54,17 +54,27 @@ class TimeColumn:
     """How to read one column of times.
 
     ``unit_us``: microseconds a unit; ``None`` for text: ISO on an epoch clock, else ``h:mm:ss``.
+    ``has_offset``: whether ISO text says how far it is from UTC.
     """
 
     name: str
     unit_us: Decimal | None
     clock: Clock
+    has_offset: bool = False
 
     def read(self, text: str) -> int:
         """Microseconds of one cell; ``ValueError`` where it is not what the first one was."""
         if self.unit_us is not None:
             return _to_us(_number(text), self.unit_us)
-        return read_iso(text) if self.clock == "epoch" else read_clock(text)
+        if self.clock == "relative":
+            return read_clock(text)
+        if _has_offset(text) != self.has_offset:
+            # One of the two is hours from where it was meant to be.
+            raise ValueError(
+                f"expected a time {'with' if self.has_offset else 'without'} an offset from UTC, "
+                "as the first one is"
+            )
+        return read_iso(text)
 
 
 def read_iso(text: str) -> int:
@@ -75,6 +85,10 @@ def read_iso(text: str) -> int:
     """
     time = datetime.fromisoformat(text.strip())
     return time_to_us(time if time.tzinfo else time.replace(tzinfo=UTC))
+
+
+def _has_offset(text: str) -> bool:
+    return datetime.fromisoformat(text.strip()).tzinfo is not None
 
 
 def read_clock(text: str) -> int:
@@ -151,7 +165,7 @@ def column_for(name: str, first: str) -> TimeColumn:
                 f"expected column {name!r} to hold numbers, h:mm:ss or ISO 8601 times, "
                 f"got {first[:32]!r}"
             ) from None
-        return TimeColumn(name, None, "epoch")
+        return TimeColumn(name, None, "epoch", _has_offset(first))
     if unit is None:
         unit = "s"
         for larger, thousandfold in (("ms", 1), ("us", 2), ("ns", 3)):

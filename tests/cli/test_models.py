@@ -160,3 +160,18 @@ def test_check_refuses_a_model_of_another_pipeline_in_one_line(sensorium: Sensor
 def test_agreement_needs_a_shadow_in_the_pipeline_file(sensorium: Sensorium) -> None:
     done = sensorium("models", "agreement", "--pipeline", "call")
     assert (done.status, "expected a model.shadow" in done.complaint) == (WRONG_USAGE, True)
+
+
+def test_a_version_that_a_named_pipeline_cannot_use_is_not_activated(
+    sensorium: Sensorium, tmp_path: Path, shipped: str
+) -> None:
+    sensorium("models", "add", CALL, "--version", "9")
+    file = tmp_path / "heart.yaml"
+    file.write_text(
+        "pipeline: heart\ninputs: {vitals: {modality: series}}\nwindow: {size: 1s}\n"
+        "model: {name: call}\n"
+    )
+    done = sensorium("models", "activate", "call", "9", "-p", "call", "-p", str(file))
+    assert (done.status, "series" in done.complaint) == (WRONG_USAGE, True)
+    assert json.loads(sensorium("models", "show", "call", "--json").out)["active"] == shipped
+    assert sensorium("models", "activate", "call", "9", "-p", "call").status == 0

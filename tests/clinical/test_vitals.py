@@ -55,6 +55,26 @@ def test_other_spellings_of_a_channel_are_known() -> None:
     }  # fmt: skip
 
 
+@pytest.mark.parametrize(
+    ("channel", "parameter"),
+    [
+        ("NIBP Sys", "systolic"),
+        ("nibp_systolic", "systolic"),
+        ("ART Sys", "systolic"),
+        ("Pulse Rate", "pulse"),
+        ("HeartRate", "pulse"),
+        ("breathing-rate", "respiration"),
+        ("Body Temperature", "temperature"),
+        ("AVPU", "consciousness"),
+        ("On Oxygen", "oxygen"),
+        ("supplemental_O2", "oxygen"),
+    ],
+)
+def test_names_that_monitors_and_charts_use_are_known(channel: str, parameter: str) -> None:
+    value = 1.0 if parameter in ("consciousness", "oxygen") else 37.0
+    assert found(**{channel: [value]}) == {parameter: value}
+
+
 def test_the_arterial_line_comes_before_the_cuff() -> None:
     assert found(abp_sys=[118.0], nbp_sys=[90.0]) == {"systolic": 118.0}
     assert found(abp_sys=[None], nbp_sys=[90.0]) == {"systolic": 90.0}

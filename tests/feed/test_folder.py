@@ -180,6 +180,15 @@ def test_too_few_timestamps_are_refused(drive: Path, write: Write) -> None:
         open_tracks(drive, ReadOptions())
 
 
+def test_a_digit_that_is_no_decimal_one_is_no_number_of_a_frame(
+    drive: Path, write: Write, jpeg: bytes
+) -> None:
+    (drive / "image_02/data/0000000002.jpg").unlink()
+    write("drive/image_02/data/²³.jpg", jpeg)
+    camera, _ = open_tracks(drive, ReadOptions())
+    assert camera.count == 3
+
+
 def test_a_timestamp_that_is_none_is_named_by_line(drive: Path, write: Write) -> None:
     write("drive/image_02/timestamps.txt", "2011-09-26 13:02:44.1\nlater\n")
     with pytest.raises(FeedError, match=r"timestamps\.txt:2: expected an ISO 8601 time"):

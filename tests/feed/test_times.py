@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streams.feed.times import column_for, find_time_column, is_time_name
+from streams.feed.times import column_for, find_time_column, is_time_name, read_iso
 
 
 @pytest.mark.parametrize(
@@ -53,3 +53,17 @@ def test_a_number_that_is_no_time_is_a_value_error(text: str) -> None:
 def test_a_column_that_changes_its_form_is_a_value_error() -> None:
     with pytest.raises(ValueError, match="expected a number"):
         column_for("time", "0.5").read("2026-01-31T08:00:00Z")
+
+
+@pytest.mark.parametrize(
+    ("first", "other"),
+    [
+        ("2026-01-31T08:00:00Z", "2026-01-31T08:00:01"),
+        ("2026-01-31 08:00", "2026-01-31T08:01+01:00"),
+    ],
+)
+def test_times_with_and_without_an_offset_from_utc_are_not_mixed(first: str, other: str) -> None:
+    column = column_for("time", first)
+    assert column.read(first) == read_iso(first)
+    with pytest.raises(ValueError, match="an offset from UTC, as the first one is"):
+        column.read(other)

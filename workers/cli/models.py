@@ -104,9 +104,10 @@ def activate(
     config: ConfigOption = None,
     json: JsonOption = False,
 ) -> None:
-    """Make a version the active one. Its files are checked first; workers take it over by
-    themselves, within worker.model_poll_ms or at SIGHUP.
+    """Make a version the active one. Its files are checked first, and whether it fits the pipelines
+    that are named; workers take it over by themselves, within worker.model_poll_ms or at SIGHUP.
     """
+    from workers.registry.checking import check_version, wants
     from workers.registry.sums import check_sums, check_weights
 
     settings, named = read_settings(config), read_pipelines(pipeline)
@@ -114,6 +115,9 @@ def activate(
     folder = registry.folder(name, version)
     check_sums(folder)
     check_weights(folder)
+    for spec in named.values() if pipeline else ():
+        if wants(spec, name):
+            asyncio.run(check_version(spec, name, version, settings.worker))
     _report(registry.activate(name, version), name, list(named.values()), json)
 
 

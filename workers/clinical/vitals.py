@@ -13,12 +13,12 @@ from workers.codecs.series import canonical
 #: Parameter -> the channels that tell it, the first that has a value; the arterial line before the
 #: cuff. Units as in ``workers.clinical.news2.PARAMETERS``.
 CHANNELS: Mapping[str, tuple[str, ...]] = {
-    "respiration": ("resp", "respiratory_rate"),
+    "respiration": ("resp",),
     "spo2": ("spo2",),
-    "oxygen": ("oxygen", "supplemental_oxygen"),
+    "oxygen": ("oxygen", "supplemental_oxygen", "supplemental_o2", "on_oxygen"),
     "systolic": ("abp_sys", "nbp_sys", "systolic"),
     "pulse": ("hr", "pulse"),
-    "consciousness": ("consciousness", "acvpu"),
+    "consciousness": ("consciousness", "acvpu", "avpu"),
     "temperature": ("temp",),
 }
 #: Parameter -> the least and the most that is taken for a measurement, both ends included. Beyond

@@ -57,7 +57,11 @@ _ALIASES = {
     "o2sat": "spo2", "sao2": "spo2", "abp": "abp_mean", "abpsys": "abp_sys",
     "abpdias": "abp_dia", "abpmean": "abp_mean", "nbp": "nbp_mean", "nbpsys": "nbp_sys",
     "nbpdias": "nbp_dia", "nbpmean": "nbp_mean", "sbp": "abp_sys", "dbp": "abp_dia",
-    "map": "abp_mean", "temperature": "temp", "co2": "etco2",
+    "map": "abp_mean", "temperature": "temp", "co2": "etco2", "heartrate": "hr",
+    "pulse_rate": "pulse", "respiratory_rate": "resp", "breathing_rate": "resp",
+    "nibp": "nbp_mean", "nibp_sys": "nbp_sys", "nibp_systolic": "nbp_sys", "nibp_dia": "nbp_dia",
+    "nibp_diastolic": "nbp_dia", "nibp_mean": "nbp_mean", "art_sys": "abp_sys",
+    "art_dia": "abp_dia", "art_mean": "abp_mean", "body_temperature": "temp",
 }  # fmt: skip
 #: Normalised values are cut here, so that a wild unit cannot drown the other channels.
 _LIMIT = 3.0

@@ -116,7 +116,7 @@ class HttpClient:
 
     def _outputs(self, answer: Answer) -> dict[str, NDArray[Any]]:
         length = answer.headers.get(_HEADER_LENGTH, "")
-        at = int(length) if length.isdigit() else len(answer.body)
+        at = int(length) if length.isdecimal() else len(answer.body)
         told = self._read(Answer({}, answer.body[:at]), _Outputs)
         found: dict[str, NDArray[Any]] = {}
         for each in told.outputs:
