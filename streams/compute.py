@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Protocol
 
+import msgspec
+
 from schemas.contributions import Contributions
 from schemas.objects import TrackedObject
 from schemas.result import ModelRef, Score
@@ -53,8 +55,7 @@ class Culprit:
     message: str
 
 
-@dataclass(frozen=True, slots=True)
-class Fusion:
+class Fusion(msgspec.Struct, frozen=True):
     """The model's answer for one window.
 
     ``tasks``: task -> label -> probability (each task's sum is 1). ``modalities``: share of each

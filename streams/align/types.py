@@ -218,8 +218,7 @@ class Restored:
     committed: Mapping[str, int] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
-class WindowKey:
+class WindowKey(msgspec.Struct, frozen=True, gc=False):
     """Names one window of one shard, or with ``over`` the end of a session."""
 
     session: str

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 import msgspec
@@ -30,7 +29,7 @@ class Failing(FakeCompute):
                     return Fusion({}, {}, failure="fusion_failed")
                 answer = super()._answer(window)
                 culprit = Culprit(sample.input, sample.offset, "fusion_failed", "E", "it failed")
-                return replace(answer, culprit=culprit)
+                return msgspec.structs.replace(answer, culprit=culprit)
         return super()._answer(window)
 
 

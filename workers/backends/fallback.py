@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import replace
 from functools import partial
 from typing import Protocol, runtime_checkable
+
+from msgspec.structs import replace
 
 from schemas.result import ModelRef
 from schemas.sample import Modality, Sample

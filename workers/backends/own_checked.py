@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Collection, Mapping, Sequence, Sized
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from schemas.result import ModelRef
 from schemas.sample import Modality, Sample

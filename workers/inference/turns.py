@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import replace
 
 import msgspec
 
@@ -47,6 +46,6 @@ def _with_state(window: Window, states: dict[tuple[int, str], bytes]) -> Window:
 def _kept(answer: Fusion) -> Fusion:
     if answer.state is None or len(answer.state) <= MAX_STATE_BYTES:
         return answer
-    return replace(
+    return msgspec.structs.replace(
         answer, tasks={}, modalities={}, objects=None, state=None, failure="state_too_large"
     )
