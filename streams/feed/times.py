@@ -54,17 +54,29 @@ class TimeColumn:
     """How to read one column of times.
 
     ``unit_us``: microseconds a unit; ``None`` for text: ISO on an epoch clock, else ``h:mm:ss``.
+    ``with_offset``: whether the first ISO time says its offset from UTC, and so all have to.
     """
 
     name: str
     unit_us: Decimal | None
     clock: Clock
+    with_offset: bool = False
 
     def read(self, text: str) -> int:
         """Microseconds of one cell; ``ValueError`` where it is not what the first one was."""
         if self.unit_us is not None:
             return _to_us(_number(text), self.unit_us)
-        return read_iso(text) if self.clock == "epoch" else read_clock(text)
+        if self.clock == "relative":
+            return read_clock(text)
+        time_us = read_iso(text)
+        # A time without one is taken as UTC: beside others it would be off by hours, unnoticed.
+        if has_offset(text) != self.with_offset:
+            expected, got = ("with its", "none") if self.with_offset else ("without an", "one")
+            raise ValueError(
+                f"expected a time {expected} offset from UTC, as the first is, got {got} in "
+                f"{text.strip()[:40]!r}; write every time of the column with its offset"
+            )
+        return time_us
 
 
 def read_iso(text: str) -> int:
@@ -75,6 +87,15 @@ def read_iso(text: str) -> int:
     """
     time = datetime.fromisoformat(text.strip())
     return time_to_us(time if time.tzinfo else time.replace(tzinfo=UTC))
+
+
+def has_offset(text: str) -> bool:
+    """Whether ISO 8601 text says its offset from UTC.
+
+    >>> [has_offset(t) for t in ("2026-01-31T08:00:00Z", "2026-01-31 08:00:00")]
+    [True, False]
+    """
+    return datetime.fromisoformat(text.strip()).tzinfo is not None
 
 
 def read_clock(text: str) -> int:
@@ -151,7 +172,7 @@ def column_for(name: str, first: str) -> TimeColumn:
                 f"expected column {name!r} to hold numbers, h:mm:ss or ISO 8601 times, "
                 f"got {first[:32]!r}"
             ) from None
-        return TimeColumn(name, None, "epoch")
+        return TimeColumn(name, None, "epoch", has_offset(first))
     if unit is None:
         unit = "s"
         for larger, thousandfold in (("ms", 1), ("us", 2), ("ns", 3)):

@@ -53,3 +53,22 @@ def test_a_number_that_is_no_time_is_a_value_error(text: str) -> None:
 def test_a_column_that_changes_its_form_is_a_value_error() -> None:
     with pytest.raises(ValueError, match="expected a number"):
         column_for("time", "0.5").read("2026-01-31T08:00:00Z")
+
+
+@pytest.mark.parametrize(
+    ("first", "later", "complaint"),
+    [
+        ("2026-01-31T08:00:00Z", "2026-01-31T08:00:01", "with its offset from UTC.*got none in"),
+        ("2026-01-31T08:00:00", "2026-01-31T08:00:01+02:00", "without an offset.*got one in"),
+    ],
+)
+def test_times_with_and_without_an_offset_in_one_column_are_refused(
+    first: str, later: str, complaint: str
+) -> None:
+    with pytest.raises(ValueError, match=complaint):
+        column_for("time", first).read(later)
+
+
+def test_times_of_different_offsets_in_one_column_are_read() -> None:
+    column = column_for("time", "2026-01-31T08:00:00Z")
+    assert column.read("2026-01-31T10:00:00+02:00") == column.read("2026-01-31T08:00:00Z")
