@@ -55,6 +55,36 @@ def test_other_spellings_of_a_channel_are_known() -> None:
     }  # fmt: skip
 
 
+@pytest.mark.parametrize(
+    ("name", "value", "parameter"),
+    [
+        *[(name, 118.0, "systolic") for name in (
+            "NIBP_Sys", "nibp systolic", "NBPs", "NIBP_SBP", "ART Sys", "sys_bp", "Systolic BP",
+        )],
+        *[(name, 1.0, "consciousness") for name in ("AVPU", "ACVPU")],
+        *[(name, 1.0, "oxygen") for name in ("on_oxygen", "Supplemental O2", "O2 therapy")],
+        ("resprate", 14.0, "respiration"),
+        ("Oxygen Saturation", 97.0, "spo2"),
+        ("heartrate", 80.0, "pulse"),
+        ("Body Temperature", 37.0, "temperature"),
+    ],
+)  # fmt: skip
+def test_names_of_monitors_and_exports_tell_a_parameter(
+    name: str, value: float, parameter: str
+) -> None:
+    assert found(**{name: [value]}) == {parameter: value}
+
+
+@pytest.mark.parametrize("name", ["fio2", "o2", "o2_flow", "gcs", "pr", "bps", "temp_f"])
+def test_a_name_whose_values_mean_something_else_tells_no_parameter(name: str) -> None:
+    assert found(**{name: [21.0]}) == {}
+
+
+def test_of_two_spellings_the_one_without_a_value_hides_nothing() -> None:
+    assert found(hr=[80.0], heart_rate=[None]) == {"pulse": 80.0}
+    assert found(sbp=[90.0], abp_sys=[118.0]) == {"systolic": 118.0}
+
+
 def test_the_arterial_line_comes_before_the_cuff() -> None:
     assert found(abp_sys=[118.0], nbp_sys=[90.0]) == {"systolic": 118.0}
     assert found(abp_sys=[None], nbp_sys=[90.0]) == {"systolic": 90.0}
