@@ -106,7 +106,7 @@ def _times(path: Path, files: Sequence[Path], options: ReadOptions) -> list[int]
 def _from_timestamps(path: Path, files: Sequence[Path]) -> list[int]:
     """KITTI raw: line k is frame k, and single files may be missing."""
     times = read_timestamps(path)
-    numbered = all(file.stem.isdigit() for file in files)
+    numbered = all(file.stem.isdecimal() for file in files)
     places = [int(file.stem) for file in files] if numbered else list(range(len(files)))
     if max(places) >= len(times):
         raise FeedError(
@@ -158,5 +158,5 @@ def _keys(file: Path) -> Iterator[str]:
     """What a CSV may call a file: its name, its stem, or its number."""
     yield file.name
     yield file.stem
-    if file.stem.isdigit():
+    if file.stem.isdecimal():
         yield file.stem.lstrip("0") or "0"

@@ -34,7 +34,7 @@ def oxts_track(path: Path) -> Track:
     """
     files = sorted((path / "data").glob("*.txt"))
     times = read_timestamps(path / "timestamps.txt")
-    places = [int(file.stem) if file.stem.isdigit() else -1 for file in files]
+    places = [int(file.stem) if file.stem.isdecimal() else -1 for file in files]
     if min(places) < 0 or max(places) >= len(times):
         raise FeedError(
             f"{path}: expected files named by numbers below {len(times)}, the lines of "

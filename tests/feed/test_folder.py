@@ -91,6 +91,10 @@ def test_files_are_played_in_the_order_of_their_times(
         ("file,time_s\na.jpg,0\nc.jpg,1\n", r"t\.csv:3: expected the name or number of a file"),
         ("file,time_s\na.jpg,0\n", r"got none for 1 of 2 \(b\.jpg first\)"),
         ("file,time_s\na.jpg,0\nb.jpg,soon\n", r"t\.csv:3: expected a number"),
+        (
+            "file,time\na.jpg,2026-01-31T08:00:00Z\nb.jpg,2026-01-31T08:00:01\n",
+            r"t\.csv:3: expected a time with its offset from UTC",
+        ),
         ("file,speed\na.jpg,0\nb.jpg,1\n", r"t\.csv:1: expected a column"),
         ("", r"t\.csv:1: expected a column"),
         ("file,time\na.jpg,0\nb.jpg,2000000000\n", "relative or absolute times, got both"),
@@ -172,6 +176,12 @@ def test_line_k_of_timestamps_is_frame_k_though_one_is_missing(drive: Path) -> N
     _, lidar = open_tracks(drive, ReadOptions())
     assert lidar.clock == "epoch"
     assert [r.start_us - 1_317_042_164_000_000 for r in lidar.read()] == [150_000, 350_000]
+
+
+def test_a_name_of_superscript_digits_is_no_number(drive: Path, write: Write, jpeg: bytes) -> None:
+    write("drive/image_02/data/²³.jpg", jpeg)
+    with pytest.raises(FeedError, match=r"timestamps\.txt: expected a time for frame 3"):
+        open_tracks(drive, ReadOptions())
 
 
 def test_too_few_timestamps_are_refused(drive: Path, write: Write) -> None:

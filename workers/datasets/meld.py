@@ -104,7 +104,7 @@ def _dialogues(file: Path) -> dict[str, list[Mapping[str, str]]]:
                 f"{file}: row {number}: expected one of the 7 emotions and 3 sentiments, got "
                 f"{row['Emotion'][:20]!r} and {row['Sentiment'][:20]!r}; copy the file anew"
             )
-        if not row["Utterance_ID"].isdigit():
+        if not row["Utterance_ID"].isdecimal():
             raise DataSetError(
                 f"{file}: row {number}: expected the utterance's number in Utterance_ID, got "
                 f"{row['Utterance_ID'][:20]!r}; copy the file anew"

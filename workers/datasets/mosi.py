@@ -81,7 +81,7 @@ def _placed(
     """(second, row index, row) by second; places in a video are counted from 0."""
     by_video: dict[str, list[tuple[int, int, Mapping[str, str]]]] = {}
     for index, row in enumerate(rows):
-        if row["label"] not in ("0", "1") or not row["segment"].isdigit():
+        if row["label"] not in ("0", "1") or not row["segment"].isdecimal():
             raise DataSetError(
                 f"{table}:{index + 2}: expected a segment number and label 0 or 1, got "
                 f"{row['segment'][:20]!r} and {row['label'][:20]!r}; copy the file anew"

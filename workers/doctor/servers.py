@@ -98,7 +98,7 @@ def judge_redis(where: str, info: Mapping[str, Any]) -> list[Finding]:
 
 
 def _version_tuple(version: str) -> tuple[int, ...]:
-    return tuple(int(part) for part in version.split(".")[:2] if part.isdigit())
+    return tuple(int(part) for part in version.split(".")[:2] if part.isdecimal())
 
 
 def check_topics(kafka: KafkaSettings, pipelines: Iterable[Pipeline]) -> list[Finding]:

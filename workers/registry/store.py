@@ -25,7 +25,7 @@ def _now() -> str:
 def _natural(version: str) -> list[tuple[int, str]]:
     """Sorts 1.10 after 1.9."""
     return [
-        (int(part), "") if part.isdigit() else (-1, part)
+        (int(part), "") if part.isdecimal() else (-1, part)
         for part in re.findall(r"\d+|\D+", version)
     ]
 
