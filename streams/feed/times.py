@@ -71,10 +71,10 @@ class TimeColumn:
         time_us = read_iso(text)
         # A time without one is taken as UTC: beside others it would be off by hours, unnoticed.
         if has_offset(text) != self.with_offset:
-            expected, got = ("with its", "none") if self.with_offset else ("without an", "one")
+            got, first = ("none", "one") if self.with_offset else ("one", "none")
             raise ValueError(
-                f"expected a time {expected} offset from UTC, as the first is, got {got} in "
-                f"{text.strip()[:40]!r}; write every time of the column with its offset"
+                f"expected an offset from UTC in every time or in none, got {got} in "
+                f"{text.strip()[:40]!r} and {first} in the first"
             )
         return time_us
 

@@ -93,7 +93,7 @@ def test_files_are_played_in_the_order_of_their_times(
         ("file,time_s\na.jpg,0\nb.jpg,soon\n", r"t\.csv:3: expected a number"),
         (
             "file,time\na.jpg,2026-01-31T08:00:00Z\nb.jpg,2026-01-31T08:00:01\n",
-            r"t\.csv:3: expected a time with its offset from UTC",
+            r"t\.csv:3: expected an offset from UTC in every time or in none",
         ),
         ("file,speed\na.jpg,0\nb.jpg,1\n", r"t\.csv:1: expected a column"),
         ("", r"t\.csv:1: expected a column"),

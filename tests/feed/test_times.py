@@ -58,8 +58,8 @@ def test_a_column_that_changes_its_form_is_a_value_error() -> None:
 @pytest.mark.parametrize(
     ("first", "later", "complaint"),
     [
-        ("2026-01-31T08:00:00Z", "2026-01-31T08:00:01", "with its offset from UTC.*got none in"),
-        ("2026-01-31T08:00:00", "2026-01-31T08:00:01+02:00", "without an offset.*got one in"),
+        ("2026-01-31T08:00:00Z", "2026-01-31T08:00:01", "got none in .* and one in the first"),
+        ("2026-01-31T08:00:00", "2026-01-31T08:00:01+02:00", "got one in .* and none in the first"),
     ],
 )
 def test_times_with_and_without_an_offset_in_one_column_are_refused(
