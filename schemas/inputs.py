@@ -5,10 +5,11 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
 from schemas.sample import Modality
 from schemas.spelling import Spelling
+from schemas.strict import Strict
 from schemas.units import Duration, SignedDuration, Size, to_us
 
 #: Kafka topic names allow more; this subset is also safe in file names, Redis keys and metrics.
@@ -37,12 +38,6 @@ DEFAULT_CONTENT_TYPES = {
     Modality.IMAGE: "image/jpeg",
     Modality.SERIES: "application/json",
 }
-
-
-class Strict(BaseModel):
-    """Base of every type in a pipeline file: unknown keys are errors, values do not change."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True)
 
 
 class Collect(Strict):

@@ -6,9 +6,9 @@ from typing import Annotated, Literal
 
 from pydantic import Field, JsonValue, model_validator
 
-from schemas.inputs import Strict
 from schemas.remote import Remote
 from schemas.spelling import Spelling
+from schemas.strict import Strict
 from schemas.units import Duration
 
 #: ``package.module:Class``

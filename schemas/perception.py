@@ -7,9 +7,9 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from schemas.inputs import Strict
 from schemas.sample import Modality
 from schemas.spelling import Spelling
+from schemas.strict import Strict
 
 #: An axis-aligned span of pixels.
 Pixels = Annotated[int, Field(ge=32, le=4096)]

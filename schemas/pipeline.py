@@ -10,11 +10,12 @@ from typing import Annotated
 
 from pydantic import Field, model_validator
 
-from schemas.inputs import InputSpec, Name, Nearest, Strict
+from schemas.inputs import InputSpec, Name, Nearest
 from schemas.model import ModelSpec
 from schemas.perception import TAKES, Perceiver
 from schemas.sample import Modality
 from schemas.situations import Calibration, ObjectsSpec, SituationSpec
+from schemas.strict import Strict
 from schemas.units import Duration
 from schemas.windows import Limits, ResultSpec, WindowSpec
 

@@ -8,8 +8,9 @@ from urllib.parse import urlsplit
 
 from pydantic import Field, field_validator, model_validator
 
-from schemas.inputs import Name, Strict
+from schemas.inputs import Name
 from schemas.spelling import Spelling
+from schemas.strict import Strict
 from schemas.units import Duration
 
 #: Name of an environment variable.

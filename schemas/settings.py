@@ -13,8 +13,6 @@ from typing import Annotated, Any, Literal, cast
 
 from pydantic import (
     AfterValidator,
-    BaseModel,
-    ConfigDict,
     Field,
     SecretStr,
     ValidationError,
@@ -25,6 +23,7 @@ from pydantic import (
 from schemas.addresses import REDIS_PATTERN, check_ports, check_redis_url, mask_url
 from schemas.errors import SettingsError
 from schemas.spelling import Spelling
+from schemas.strict import Strict
 from schemas.validation import explain, shown
 from schemas.yaml_text import YamlProblem, read_yaml
 
@@ -34,11 +33,7 @@ CONFIG_VARIABLE = "SENSORIUM_CONFIG"
 _NOT_SETTINGS = frozenset({CONFIG_VARIABLE, "SENSORIUM_SHARED"})
 
 
-class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True)
-
-
-class KafkaSettings(_Strict):
+class KafkaSettings(Strict):
     """Where the broker is and how to talk to it."""
 
     bootstrap: Annotated[
@@ -75,7 +70,7 @@ class KafkaSettings(_Strict):
         return self
 
 
-class RedisSettings(_Strict):
+class RedisSettings(Strict):
     """Where Redis (or Valkey) is; ``rediss://`` for TLS, ACL user by ``username``."""
 
     url: Annotated[
@@ -89,7 +84,7 @@ class RedisSettings(_Strict):
     timeout_ms: int = Field(default=5_000, ge=100, le=60_000)
 
 
-class WorkerSettings(_Strict):
+class WorkerSettings(Strict):
     """One worker process."""
 
     device: Literal["cpu", "cuda", "auto"] = "auto"
@@ -120,14 +115,14 @@ class WorkerSettings(_Strict):
     max_batch_delay_ms: int = Field(default=2, ge=0, le=1_000)
 
 
-class LogSettings(_Strict):
+class LogSettings(Strict):
     """Structured logs on standard error; never a payload."""
 
     level: Literal["debug", "info", "warning", "error"] = "info"
     format: Literal["json", "text"] = "text"
 
 
-class Settings(_Strict):
+class Settings(Strict):
     """Everything that a process is told from outside, apart from its pipeline file."""
 
     kafka: KafkaSettings = KafkaSettings()

@@ -7,7 +7,8 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from schemas.inputs import Name, SensorName, Strict
+from schemas.inputs import Name, SensorName
+from schemas.strict import Strict
 from schemas.units import Duration
 
 Probability = Annotated[float, Field(gt=0.0, lt=1.0)]

@@ -7,7 +7,8 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
-from schemas.inputs import SensorName, Strict
+from schemas.inputs import SensorName
+from schemas.strict import Strict
 from schemas.units import Duration, Size, format_duration, to_us
 
 #: A sliding window may consist of so many steps at most: each sample is in that many windows.

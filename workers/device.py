@@ -23,7 +23,9 @@ def resolve_device(name: str) -> torch.device:
     if name == "auto":
         name = "cuda" if torch.cuda.is_available() else "cpu"
     kind, _, index = name.partition(":")
-    if kind not in DEVICES or (index and not (kind == "cuda" and index.isdecimal())):
+    if kind not in DEVICES or (
+        index and not (kind == "cuda" and index.isascii() and index.isdigit())
+    ):
         raise DeviceError(f"expected a device of {DEVICES} or 'cuda:<index>', got {name!r}")
     if kind == "cuda":
         count = torch.cuda.device_count() if torch.cuda.is_available() else 0

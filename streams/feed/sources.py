@@ -13,12 +13,17 @@ from streams.feed.formats import open_tracks
 from streams.feed.track import ReadOptions, Track
 
 _SENSOR = r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}"
-_NAMED = re.compile(rf"^([a-z][a-z0-9_-]{{0,47}})(?:/({_SENSOR}(?:,{_SENSOR})*))?=(.+)$", re.DOTALL)
+#: In place of a sensor: this channel is not played.
+LEFT_OUT = "-"
+_ONE = rf"(?:{_SENSOR}|{LEFT_OUT})"
+_NAMED = re.compile(rf"^([a-z][a-z0-9_-]{{0,47}})(?:/({_ONE}(?:,{_ONE})*))?=(.+)$", re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """``[input[/sensor[,sensor…]]=]PATH``, taken apart; several sensors are a file's channels."""
+    """``[input[/sensor[,sensor…]]=]PATH``, taken apart; several sensors are a file's channels in
+    their order, ``-`` one that is left out.
+    """
 
     path: Path
     input: str | None = None
@@ -103,6 +108,7 @@ def _place(source: Source, pipeline: Pipeline, options: ReadOptions) -> list[Pla
         Placement(track, name, sensor)
         for name, members in by_input.items()
         for track, sensor in zip(members, _sensors(source, name, members, pipeline), strict=True)
+        if sensor != LEFT_OUT
     ]
 
 
@@ -132,12 +138,17 @@ def _sensors(source: Source, name: str, tracks: list[Track], pipeline: Pipeline)
     order, else the input's name.
     """
     declared = pipeline.inputs[name].sensors
+    if source.sensors and set(source.sensors) == {LEFT_OUT}:
+        raise FeedError(
+            f"{source.path}: expected a sensor for one channel at least, got {LEFT_OUT!r} alone; "
+            "name one or leave the file out"
+        )
     if len(source.sensors) == len(tracks):
         return list(source.sensors)
     if len(source.sensors) > 1:
         raise FeedError(
             f"{source.path}: expected {len(tracks)} sensors, one a channel, got "
-            f"{len(source.sensors)}; name as many"
+            f"{len(source.sensors)}; name as many, {LEFT_OUT!r} for a channel to leave out"
         )
     if not source.sensors:
         if all(track.label in declared for track in tracks):

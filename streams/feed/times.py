@@ -54,13 +54,13 @@ class TimeColumn:
     """How to read one column of times.
 
     ``unit_us``: microseconds a unit; ``None`` for text: ISO on an epoch clock, else ``h:mm:ss``.
-    ``has_offset``: whether ISO text says how far it is from UTC.
+    ``with_offset``: whether the first ISO time says its offset from UTC, and so all have to.
     """
 
     name: str
     unit_us: Decimal | None
     clock: Clock
-    has_offset: bool = False
+    with_offset: bool = False
 
     def read(self, text: str) -> int:
         """Microseconds of one cell; ``ValueError`` where it is not what the first one was."""
@@ -68,13 +68,15 @@ class TimeColumn:
             return _to_us(_number(text), self.unit_us)
         if self.clock == "relative":
             return read_clock(text)
-        if _has_offset(text) != self.has_offset:
-            # One of the two is hours from where it was meant to be.
+        time_us = read_iso(text)
+        # A time without one is taken as UTC: beside others it would be off by hours, unnoticed.
+        if has_offset(text) != self.with_offset:
+            got, first = ("none", "one") if self.with_offset else ("one", "none")
             raise ValueError(
-                f"expected a time {'with' if self.has_offset else 'without'} an offset from UTC, "
-                "as the first one is"
+                f"expected an offset from UTC in every time or in none, got {got} in "
+                f"{text.strip()[:40]!r} and {first} in the first"
             )
-        return read_iso(text)
+        return time_us
 
 
 def read_iso(text: str) -> int:
@@ -87,7 +89,12 @@ def read_iso(text: str) -> int:
     return time_to_us(time if time.tzinfo else time.replace(tzinfo=UTC))
 
 
-def _has_offset(text: str) -> bool:
+def has_offset(text: str) -> bool:
+    """Whether ISO 8601 text says its offset from UTC.
+
+    >>> [has_offset(t) for t in ("2026-01-31T08:00:00Z", "2026-01-31 08:00:00")]
+    [True, False]
+    """
     return datetime.fromisoformat(text.strip()).tzinfo is not None
 
 
@@ -165,7 +172,7 @@ def column_for(name: str, first: str) -> TimeColumn:
                 f"expected column {name!r} to hold numbers, h:mm:ss or ISO 8601 times, "
                 f"got {first[:32]!r}"
             ) from None
-        return TimeColumn(name, None, "epoch", _has_offset(first))
+        return TimeColumn(name, None, "epoch", has_offset(first))
     if unit is None:
         unit = "s"
         for larger, thousandfold in (("ms", 1), ("us", 2), ("ns", 3)):

@@ -57,7 +57,8 @@ def describe(record: Record) -> DeadLetter:
 
 
 def _number(text: str | None) -> int:
-    return int(text) if text is not None and text.isascii() and text.isdigit() else -1
+    told = text is not None and text.isascii() and text.isdigit() and len(text) <= 18
+    return int(text) if text is not None and told else -1
 
 
 def restored(record: Record, input_topics: Collection[str]) -> OutRecord | None:

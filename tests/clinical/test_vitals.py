@@ -56,23 +56,33 @@ def test_other_spellings_of_a_channel_are_known() -> None:
 
 
 @pytest.mark.parametrize(
-    ("channel", "parameter"),
+    ("name", "value", "parameter"),
     [
-        ("NIBP Sys", "systolic"),
-        ("nibp_systolic", "systolic"),
-        ("ART Sys", "systolic"),
-        ("Pulse Rate", "pulse"),
-        ("HeartRate", "pulse"),
-        ("breathing-rate", "respiration"),
-        ("Body Temperature", "temperature"),
-        ("AVPU", "consciousness"),
-        ("On Oxygen", "oxygen"),
-        ("supplemental_O2", "oxygen"),
+        *[(name, 118.0, "systolic") for name in (
+            "NIBP_Sys", "nibp systolic", "NBPs", "NIBP_SBP", "ART Sys", "sys_bp", "Systolic BP",
+        )],
+        ("ACVPU", 1.0, "consciousness"),
+        *[(name, 1.0, "oxygen") for name in ("on_oxygen", "Supplemental O2", "O2 therapy")],
+        ("resprate", 14.0, "respiration"),
+        ("Oxygen Saturation", 97.0, "spo2"),
+        ("heartrate", 80.0, "pulse"),
+        ("Body Temperature", 37.0, "temperature"),
     ],
-)
-def test_names_that_monitors_and_charts_use_are_known(channel: str, parameter: str) -> None:
-    value = 1.0 if parameter in ("consciousness", "oxygen") else 37.0
-    assert found(**{channel: [value]}) == {parameter: value}
+)  # fmt: skip
+def test_names_of_monitors_and_exports_tell_a_parameter(
+    name: str, value: float, parameter: str
+) -> None:
+    assert found(**{name: [value]}) == {parameter: value}
+
+
+@pytest.mark.parametrize("name", ["fio2", "o2", "o2_flow", "gcs", "avpu", "pr", "bps", "temp_f"])
+def test_a_name_whose_values_mean_something_else_tells_no_parameter(name: str) -> None:
+    assert found(**{name: [1.0]}) == {}
+
+
+def test_of_two_spellings_the_one_without_a_value_hides_nothing() -> None:
+    assert found(hr=[80.0], heart_rate=[None]) == {"pulse": 80.0}
+    assert found(sbp=[90.0], abp_sys=[118.0]) == {"systolic": 118.0}
 
 
 def test_the_arterial_line_comes_before_the_cuff() -> None:

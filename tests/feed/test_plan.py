@@ -8,8 +8,11 @@ from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 
+import numpy as np
 import pytest
+import soundfile
 
+from schemas.content_type import PcmFormat
 from schemas.pipeline import Pipeline
 from schemas.units import iso_to_us
 from streams.errors import FeedError
@@ -92,6 +95,30 @@ def test_the_channels_of_a_file_may_be_named(call: Pipeline, tone: Callable[...,
     assert sensors(made) == [("audio", "left"), ("audio", "right")]
 
 
+def test_a_channel_may_be_left_out(call: Pipeline, tone: Callable[..., Path]) -> None:
+    path = tone(channels=2)
+    made = plan(call, f"audio/-,mic.customer={path}")
+    right = soundfile.read(str(path), dtype="int16")[0][:, 1]
+    assert sensors(made) == [("audio", "mic.customer")]
+    assert b"".join(item.payload for item in made.items()) == right.astype("<i2").tobytes()
+
+
+@pytest.mark.parametrize("name", ["call.wav", "call.flac"])
+def test_two_sensors_of_a_stereo_file_have_its_samples_at_the_same_times(
+    name: str, call: Pipeline, tone: Callable[..., Path]
+) -> None:
+    path = tone(name, channels=2, seconds=1.2345)
+    items = list(plan(call, f"audio/mic.customer,mic.agent={path}").items())
+    left, right = (
+        [item for item in items if item.sensor == sensor]
+        for sensor in ("mic.customer", "mic.agent")
+    )
+    both = [np.frombuffer(b"".join(item.payload for item in one), "<i2") for one in (left, right)]
+    assert (np.stack(both, axis=1) == soundfile.read(str(path), dtype="int16")[0]).all()
+    assert [(i.start_us, i.end_us) for i in left] == [(i.start_us, i.end_us) for i in right]
+    assert {item.content_type for item in items} == {str(PcmFormat(16_000, 1, "s16le"))}
+
+
 def test_one_name_for_several_channels_is_numbered(
     call: Pipeline, tone: Callable[..., Path]
 ) -> None:
@@ -114,6 +141,8 @@ def test_a_bare_path_with_two_inputs_to_choose_from_lists_them(
         ("phone={wav}", "expected an input of pipeline 'call' .*, got 'phone'"),
         ("frames={wav}", "expected video for input 'frames', got audio"),
         ("audio/a,b={wav}", "expected 1 sensors, one a channel, got 2"),
+        ("audio/-={wav}", "expected a sensor for one channel at least, got '-' alone"),
+        ("audio/-,-={wav}", "expected a sensor for one channel at least"),
         ("audio/camera.desk={wav}", "which belongs to 'frames'"),
         ("{csv}", "expected an input for series in pipeline 'call'"),
     ],

@@ -12,8 +12,9 @@ import yaml
 from pydantic import ValidationError
 
 from schemas.errors import PipelineFileError
-from schemas.pipeline import Pipeline
+from schemas.pipeline import EventSpec, Pipeline
 from schemas.pipeline_file import parse_pipeline
+from schemas.settings import KafkaSettings
 from schemas.validation import explain
 
 #: Every section and nearly every key that a pipeline file may have.
@@ -265,3 +266,20 @@ def test_a_key_that_was_written_where_a_variable_is_named_is_not_repeated() -> N
     message = complaint(FULL.replace("api_key_env: KEY", "api_key_env: sk-hunter2"))
     assert "expected the name of an environment variable" in message
     assert "hunter2" not in message
+
+
+@pytest.mark.parametrize("value", ["true", "on", "false"])
+def test_true_and_false_are_no_whole_numbers_in_a_pipeline(value: str) -> None:
+    text = f"pipeline: small\npartitions: {value}\ninputs: {{mic: {{modality: audio}}}}\n"
+    with pytest.raises(PipelineFileError, match="partitions: expected a whole number, got "):
+        parse_pipeline(f"{text}window: {{size: 2s}}\nmodel: {{name: m}}\n", "x.yaml")
+
+
+def test_true_is_no_number_in_a_pipeline() -> None:
+    with pytest.raises(ValidationError, match="valid number"):
+        EventSpec.model_validate({"name": "a", "task": "t", "label": "l", "update_delta": True})
+
+
+def test_true_is_no_whole_number_in_settings() -> None:
+    with pytest.raises(ValidationError, match="valid integer"):
+        KafkaSettings.model_validate({"session_timeout_ms": True})

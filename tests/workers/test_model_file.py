@@ -127,7 +127,7 @@ def test_an_event_on_a_label_the_model_lacks_is_refused() -> None:
         check_serves("any", list(Modality), TASKS, asked)
 
 
-@pytest.mark.parametrize("name", ["gpu", "cpu:1", "cuda:x", "cuda:99"])
+@pytest.mark.parametrize("name", ["gpu", "cpu:1", "cuda:x", "cuda:²", "cuda:99"])
 def test_a_device_that_is_not_there_is_refused(name: str) -> None:
     with pytest.raises(DeviceError):
         resolve_device(name)

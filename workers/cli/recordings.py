@@ -18,8 +18,9 @@ SourcesArgument = Annotated[
     list[str] | None,
     typer.Argument(
         metavar="[SOURCE]...",
-        help="[input[/sensor]=]PATH: video, WAV or FLAC, transcript, folder of frames or "
-        "sweeps, object list, CSV of signals, MCAP. What it is comes from the file, unless named.",
+        help="[input[/sensor[,sensor...]]=]PATH: video, WAV or FLAC, transcript, folder of frames "
+        "or sweeps, object list, CSV of signals, MCAP. What it is comes from the file, unless "
+        "named. Several sensors are a recording's channels from left to right, - leaves one out.",
     ),
 ]
 SessionOption = Annotated[str, typer.Option(help="Session key.")]

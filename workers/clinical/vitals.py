@@ -15,10 +15,10 @@ from workers.codecs.series import canonical
 CHANNELS: Mapping[str, tuple[str, ...]] = {
     "respiration": ("resp",),
     "spo2": ("spo2",),
-    "oxygen": ("oxygen", "supplemental_oxygen", "supplemental_o2", "on_oxygen"),
+    "oxygen": ("oxygen",),
     "systolic": ("abp_sys", "nbp_sys", "systolic"),
     "pulse": ("hr", "pulse"),
-    "consciousness": ("consciousness", "acvpu", "avpu"),
+    "consciousness": ("consciousness",),
     "temperature": ("temp",),
 }
 #: Parameter -> the least and the most that is taken for a measurement, both ends included. Beyond
@@ -43,14 +43,18 @@ def parameters_of(channels: Mapping[str, Sequence[float | None]]) -> NDArray[np.
     >>> [None if np.isnan(value) else float(value) for value in found]
     [None, None, None, 120.0, 82.0, None, None]
     """
-    named = {canonical(name): values for name, values in channels.items()}
+    named: dict[str, list[Sequence[float | None]]] = {}
+    # Two spellings of one channel: the one that is its name comes first.
+    for name in sorted(channels, key=lambda name: canonical(name) != name):
+        named.setdefault(canonical(name), []).append(channels[name])
     return np.array([_newest(parameter, named) for parameter in PARAMETERS])
 
 
-def _newest(parameter: str, named: Mapping[str, Sequence[float | None]]) -> float:
+def _newest(parameter: str, named: Mapping[str, Sequence[Sequence[float | None]]]) -> float:
     least, most = PLAUSIBLE[parameter]
     for channel in CHANNELS[parameter]:
-        for value in reversed(named.get(channel, ())):
-            if value is not None and least <= value <= most:
-                return float(value)
+        for values in named.get(channel, ()):
+            for value in reversed(values):
+                if value is not None and least <= value <= most:
+                    return float(value)
     return float("nan")

@@ -51,17 +51,39 @@ MAX_CHANNELS = 128
 MAX_VALUES = 30_000
 
 _SLOT = {name: slot for slot, name in enumerate(RANGES)}
-#: Other spellings of monitors and of PhysioNet records.
+#: How exports name the place and the end of a blood pressure: NIBP Sys, ART_SBP, NBPs, ABPm.
+_PLACES = {"abp": ("abp", "art"), "nbp": ("nbp", "nibp", "noninvasive", "non_invasive")}
+_ENDS = {
+    "sys": ("sys", "systolic", "sbp", "s"),
+    "dia": ("dia", "dias", "diastolic", "dbp", "d"),
+    "mean": ("mean", "map", "mbp", "m"),
+}
+#: Other spellings of monitors, of PhysioNet records and of FHIR and HL7 exports, of the same unit
+#: and meaning. Not here, though they are common: ``fio2`` and ``o2`` (a share, 21 % on air),
+#: ``pr`` (a pulse or an interval of the ECG), ``gcs`` (15 is alert), ``avpu`` (alert is 0 or 1),
+#: ``bps`` and ``bpm`` (rates).
 _ALIASES = {
+    f"{place}{between}{end}": f"{name}_{part}"
+    for name, places in _PLACES.items() for place in places
+    for part, ends in _ENDS.items() for end in ends
+    for between in ("", "_") if f"{place}{between}{end}" != f"{name}_{part}"
+} | {
     "heart_rate": "hr", "rr": "resp", "resp_rate": "resp", "respiration": "resp",
-    "o2sat": "spo2", "sao2": "spo2", "abp": "abp_mean", "abpsys": "abp_sys",
-    "abpdias": "abp_dia", "abpmean": "abp_mean", "nbp": "nbp_mean", "nbpsys": "nbp_sys",
-    "nbpdias": "nbp_dia", "nbpmean": "nbp_mean", "sbp": "abp_sys", "dbp": "abp_dia",
-    "map": "abp_mean", "temperature": "temp", "co2": "etco2", "heartrate": "hr",
-    "pulse_rate": "pulse", "respiratory_rate": "resp", "breathing_rate": "resp",
-    "nibp": "nbp_mean", "nibp_sys": "nbp_sys", "nibp_systolic": "nbp_sys", "nibp_dia": "nbp_dia",
-    "nibp_diastolic": "nbp_dia", "nibp_mean": "nbp_mean", "art_sys": "abp_sys",
-    "art_dia": "abp_dia", "art_mean": "abp_mean", "body_temperature": "temp",
+    "respiratory_rate": "resp", "respiration_rate": "resp", "resprate": "resp",
+    "breathing_rate": "resp", "heartrate": "hr", "pulse_rate": "pulse", "pulserate": "pulse",
+    "o2sat": "spo2", "o2_sat": "spo2", "o2_saturation": "spo2", "oxygen_saturation": "spo2",
+    "sao2": "spo2", "abp": "abp_mean", "nbp": "nbp_mean", "nibp": "nbp_mean",
+    "sbp": "abp_sys", "sys_bp": "abp_sys", "bp_sys": "abp_sys", "systolic_bp": "abp_sys",
+    "bp_systolic": "abp_sys", "systolic_blood_pressure": "abp_sys",
+    "blood_pressure_systolic": "abp_sys", "dbp": "abp_dia", "dia_bp": "abp_dia",
+    "bp_dia": "abp_dia", "diastolic_bp": "abp_dia", "bp_diastolic": "abp_dia",
+    "diastolic_blood_pressure": "abp_dia", "blood_pressure_diastolic": "abp_dia",
+    "map": "abp_mean", "mean_arterial_pressure": "abp_mean", "temperature": "temp",
+    "body_temperature": "temp", "body_temp": "temp", "temp_c": "temp", "temperature_c": "temp",
+    "co2": "etco2", "acvpu": "consciousness",
+    "supplemental_oxygen": "oxygen", "supplemental_o2": "oxygen",
+    "supplementary_oxygen": "oxygen", "on_oxygen": "oxygen", "on_o2": "oxygen",
+    "oxygen_therapy": "oxygen", "o2_therapy": "oxygen",
 }  # fmt: skip
 #: Normalised values are cut here, so that a wild unit cannot drown the other channels.
 _LIMIT = 3.0

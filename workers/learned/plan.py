@@ -6,7 +6,8 @@ from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field, SerializeAsAny, model_validator
 
-from schemas.inputs import Name, Strict
+from schemas.inputs import Name
+from schemas.strict import Strict
 from workers.learned.kinds import CONTEXTS, ENCODERS, FUSIONS, read_options
 
 Share = Annotated[float, Field(ge=0.0, lt=1.0)]

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from schemas.inputs import Strict
+from schemas.strict import Strict
 
 Share = Annotated[float, Field(ge=0.0, lt=1.0)]
 Metric = Literal["loss", "accuracy", "balanced_accuracy", "macro_f1"]

@@ -7,10 +7,10 @@ from typing import Any, Literal
 
 from pydantic import Field, ValidationError, model_validator
 
-from schemas.inputs import Strict
 from schemas.model import FolderName
 from schemas.pipeline import Pipeline
 from schemas.pipeline_file import load_pipeline
+from schemas.strict import Strict
 from schemas.validation import explain
 from schemas.yaml_text import YamlProblem, read_yaml
 from workers.datasets import catalog

@@ -30,6 +30,8 @@ from workers.errors import RemoteError
 _BINARY = "binary_tensor_data"
 #: Length of the JSON in front of the tensors' bytes.
 _HEADER_LENGTH = "inference-header-content-length"
+#: More bytes than any answer has; Python refuses to read a number of thousands of digits.
+_MOST_DIGITS = 18
 
 
 class _Tensor(msgspec.Struct):
@@ -116,7 +118,8 @@ class HttpClient:
 
     def _outputs(self, answer: Answer) -> dict[str, NDArray[Any]]:
         length = answer.headers.get(_HEADER_LENGTH, "")
-        at = int(length) if length.isdecimal() else len(answer.body)
+        told_length = length.isascii() and length.isdigit() and len(length) <= _MOST_DIGITS
+        at = int(length) if told_length else len(answer.body)
         told = self._read(Answer({}, answer.body[:at]), _Outputs)
         found: dict[str, NDArray[Any]] = {}
         for each in told.outputs:

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from pydantic import Field
 from torch import Tensor, nn
 
-from schemas.inputs import Strict
 from schemas.sample import Modality, Sample
+from schemas.strict import Strict
 from streams.compute import BadSample
 from workers.codecs import guarded
 from workers.codecs.image import decode_stretched
