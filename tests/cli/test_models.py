@@ -175,3 +175,12 @@ def test_a_version_that_a_named_pipeline_cannot_use_is_not_activated(
     assert (done.status, "series" in done.complaint) == (WRONG_USAGE, True)
     assert json.loads(sensorium("models", "show", "call", "--json").out)["active"] == shipped
     assert sensorium("models", "activate", "call", "9", "-p", "call").status == 0
+
+
+def test_a_pipeline_of_another_model_is_no_reason_to_activate_one(sensorium: Sensorium) -> None:
+    sensorium("models", "add", CALL, "--version", "9")
+    done = sensorium("models", "activate", "call", "9", "-p", "vehicle")
+    assert (done.status, "'vehicle', which another one does" in done.complaint) == (
+        WRONG_USAGE,
+        True,
+    )

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from workers.cli import model_agreement, model_export, model_show
+from workers.cli.failures import WrongUsage
 from workers.cli.options import (
     ConfigOption,
     JsonOption,
@@ -107,7 +108,8 @@ def activate(
     """Make a version the active one. Its files are checked first, and whether it fits the pipelines
     that are named; workers take it over by themselves, within worker.model_poll_ms or at SIGHUP.
     """
-    from workers.registry.checking import check_version, wants
+    from workers.registry.checking import check_version
+    from workers.registry.choice import is_local
     from workers.registry.sums import check_sums, check_weights
 
     settings, named = read_settings(config), read_pipelines(pipeline)
@@ -116,7 +118,12 @@ def activate(
     check_sums(folder)
     check_weights(folder)
     for spec in named.values() if pipeline else ():
-        if wants(spec, name):
+        if not is_local(spec.model) or spec.model.name != name:
+            raise WrongUsage(
+                f"--pipeline: expected pipelines that model {name!r} answers, got "
+                f"{spec.pipeline!r}, which another one does; leave it out"
+            )
+        if spec.model.version is None:
             asyncio.run(check_version(spec, name, version, settings.worker))
     _report(registry.activate(name, version), name, list(named.values()), json)
 

@@ -9,7 +9,7 @@ from schemas.result import ModelRef
 from schemas.settings import WorkerSettings
 from workers.errors import WorkerError
 from workers.registry.candidate import open_candidate
-from workers.registry.choice import Choice, choose, is_local
+from workers.registry.choice import Choice, choose
 from workers.registry.store import Registry
 
 
@@ -21,12 +21,6 @@ class Fit(msgspec.Struct, frozen=True):
     model: ModelRef
     features: str
     same_features: bool
-
-
-def wants(pipeline: Pipeline, name: str) -> bool:
-    """Whether a pipeline is answered by whichever version of a model is active."""
-    model = pipeline.model
-    return is_local(model) and model.name == name and model.version is None
 
 
 async def check_version(pipeline: Pipeline, name: str, version: str, worker: WorkerSettings) -> Fit:
