@@ -23,7 +23,7 @@ AnyEvent = Event | ObjectEvent | SituationEvent
 class State(msgspec.Struct, frozen=True, array_like=True):
     """Where a session's events stand. ``tracks``: event name -> its track. ``objects``: open ones
     as they were told of last. ``situations``, ``speeds``: see ``situation_rules``. ``newest_us``:
-    start of the newest window, as long as there are any of these three.
+    start of the newest window, as long as there is anything of these four.
     """
 
     tracks: dict[str, Track] = {}
@@ -33,9 +33,9 @@ class State(msgspec.Struct, frozen=True, array_like=True):
     newest_us: int | None = None
 
     @property
-    def has_objects(self) -> bool:
-        """Whether anything is known of objects."""
-        return bool(self.objects or self.situations or self.speeds)
+    def is_empty(self) -> bool:
+        """Whether nothing is open, a candidate or remembered."""
+        return not (self.tracks or self.objects or self.situations or self.speeds)
 
 
 NOTHING = State()
@@ -69,7 +69,7 @@ def step(pipeline: Pipeline, state: State, result: Result) -> tuple[State, list[
         pipeline.situations, state.situations, state.speeds, result
     )
     after = State(tracks, objects, situations, speeds)
-    if after.has_objects:
+    if not after.is_empty:
         after = msgspec.structs.replace(after, newest_us=iso_to_us(result.window.start))
     return after, [*lapsed, *told, *changed, *arisen]
 
@@ -77,8 +77,8 @@ def step(pipeline: Pipeline, state: State, result: Result) -> tuple[State, list[
 def _without_lapsed(
     pipeline: Pipeline, state: State, result: Result
 ) -> tuple[State, Sequence[AnyEvent]]:
-    """The state that goes on, and what closes objects and situations where the window before is
-    so long ago that the session would have been over: as ``event_rules`` has it for tasks.
+    """The state that goes on, and what is closed where the window before is so long ago that the
+    session would have been over: live and as a backlog, events are the same.
     """
     if state.newest_us is None:
         return state, ()
@@ -86,25 +86,15 @@ def _without_lapsed(
     silent_us = start_us - (state.newest_us + end_us - start_us)
     if silent_us <= to_us(pipeline.limits.session_timeout):
         return state, ()
-    return State(state.tracks), _close_objects(pipeline, state, result.session, state.newest_us)
+    return NOTHING, close_all(pipeline, state, result.session, state.newest_us)
 
 
 def close_all(pipeline: Pipeline, state: State, session: str, newest_us: int) -> Sequence[AnyEvent]:
     """What ends with its session. ``newest_us``: start of the session's newest window."""
-    return [
-        *event_rules.close_all(
-            pipeline.events, state.tracks, pipeline.pipeline, session, newest_us
-        ),
-        *_close_objects(pipeline, state, session, newest_us),
-    ]
-
-
-def _close_objects(
-    pipeline: Pipeline, state: State, session: str, newest_us: int
-) -> Sequence[AnyEvent]:
     name = pipeline.pipeline
     newest = result_id(name, session, newest_us, 0)
     return [
+        *event_rules.close_all(pipeline.events, state.tracks, name, session, newest_us),
         *close_situations(pipeline.situations, state.situations, name, session, newest_us),
         *close_objects(state.objects, name, session, newest_us, newest),
     ]

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+import msgspec
+
 from schemas.pipeline_file import load_pipeline
-from schemas.result import Result
-from schemas.units import US_PER_S
+from schemas.result import Result, WindowSpan, task_result
+from schemas.units import US_PER_S, us_to_iso
 from schemas.windows import Limits
 from streams.session_events import (
     NOTHING,
@@ -18,6 +20,7 @@ from streams.session_events import (
     gives_events,
     step,
 )
+from tests.schemas.test_contract import RESULT
 from tests.streams.test_object_rules import result, tracked
 
 PIPELINE = load_pipeline("drive").model_copy(
@@ -71,3 +74,32 @@ def test_state_that_does_not_know_its_newest_window_closes_nothing() -> None:
     older = decode_state(encode_state(State(state.tracks, state.objects, state.situations)))
     _, changes = play(near(1_000.0), state=older)
     assert "closed" not in [each.action for each in changes]
+
+
+CALL = load_pipeline("call").model_copy(
+    update={"limits": Limits(session_timeout=timedelta(seconds=60))}
+)
+
+
+def loud(second: float, probability: float | None) -> Result:
+    """A window of 2 s; ``None``: there is no answer."""
+    start_us = round(second * US_PER_S)
+    tasks = {} if probability is None else {"sentiment": task_result({"negative": probability})}
+    return msgspec.structs.replace(
+        RESULT,
+        id=f"r{second:g}",
+        tasks=tasks,
+        window=WindowSpan(us_to_iso(start_us), us_to_iso(start_us + 2 * US_PER_S)),
+    )
+
+
+def test_what_closes_after_windows_without_an_answer_is_what_the_session_s_end_closes() -> None:
+    state, told = NOTHING, []
+    for each in (loud(0, 0.9), loud(2, 0.9), loud(4, None)):
+        state, found = step(CALL, decode_state(encode_state(state)), each)
+        told += found
+    assert [each.action for each in told] == ["opened"]
+    ended = close_all(CALL, state, RESULT.session, 4 * US_PER_S)
+    _, changes = step(CALL, state, loud(70, 0.1))
+    assert changes == ended
+    assert [each.action for each in ended] == ["closed"]
