@@ -9,13 +9,13 @@ from pydantic import BaseModel, ConfigDict, model_validator
 
 
 class _NoNumber:
-    """``true`` or ``false`` where a number belongs: refused as such, and shown as it is."""
+    """``true`` or ``false`` where a number belongs: refused as such, and shown as YAML has it."""
 
     def __init__(self, value: bool) -> None:
         self._value = value
 
     def __repr__(self) -> str:
-        return repr(self._value)
+        return str(self._value).lower()
 
 
 class Strict(BaseModel):

@@ -6,8 +6,9 @@ An event of one kind is, per session, in one of three states:
                  ▲                │
                  └──p < open_at───┘
 
-A track of which no result told anything for so long that its session would have been over is
-closed, or forgotten, as it would have been then: live and as a backlog, events are the same.
+A track of which no result told anything for so long that its session would have been over, had
+there been no windows either, is closed, or forgotten, as of then: it must not go on over hours of
+which nothing is known. What a silence of the whole session closes is in ``session_events``.
 
 The state is a function of the session's final results in window order, so it can be rebuilt from
 the results topic, and a repeated result gives the same changes with the same ids.

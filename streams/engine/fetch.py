@@ -87,8 +87,8 @@ def keep_bytes() -> None:
 
 
 def _is_intact(batch: Any, data: memoryview) -> bool:
-    """Whether a batch's checksum, that of ``data`` from its beginning on, is right."""
-    if not isinstance(batch, DefaultRecordBatch):
+    """Whether a batch's checksum is right; ``data``: its bytes, if they were kept."""
+    if not data or not isinstance(batch, DefaultRecordBatch):
         return bool(batch.validate_crc())
     return bool(crc32c(data[_CHECKED_FROM:]) == batch.crc)
 
@@ -119,9 +119,8 @@ class _PartitionBatches:
         while records.has_next():
             batch = records.next_batch()
             end = _LENGTH_FROM + int.from_bytes(data[_LENGTH], "big")
-            intact = _is_intact(batch, data[:end]) if data else batch.validate_crc()
-            data = data[end:]
-            if not intact:
+            whole, data = data[:end], data[end:]
+            if not _is_intact(batch, whole):
                 # The consumer's position has not moved yet: the whole fetch is made again.
                 raise CorruptRecordException(
                     f"expected an intact batch of {encoded._tp}, got one whose checksum differs; "
